@@ -1,0 +1,61 @@
+"""Refreshes third_party/ from pinned packages: google's protos from the wheel in the environment, protovalidate's from Go.
+
+Run by `make vendor` after googleapis-common-protos (requirements.lock) or protovalidate-protos (deploy/versions.toml)
+moved. The files are copied as they are and never edited.
+"""
+
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+THIRD_PARTY = CHECKOUT / "third_party"
+GOOGLE_PROTOS = ("google/api/annotations", "google/api/field_behavior", "google/api/http", "google/api/httpbody")
+GOOGLE_PACKAGES = ("google/rpc", "google/type")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy one file, making its folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def is_vendored(path: str) -> bool:
+    """Tell whether the contracts may import this file of googleapis-common-protos."""
+    folder, _, file = path.rpartition("/")
+    return file.endswith(".proto") and (folder in GOOGLE_PACKAGES or path.removesuffix(".proto") in GOOGLE_PROTOS)
+
+
+def vendor_google(target: Path) -> None:
+    """Copy the google protos and their licence out of the installed wheel."""
+    distribution = importlib.metadata.distribution("googleapis-common-protos")
+    for file in distribution.files or ():
+        if is_vendored(file.as_posix()):
+            copy(Path(str(file.locate())), target / file)
+        elif file.name == "LICENSE":
+            copy(Path(str(file.locate())), target / "LICENSE")
+
+
+def vendor_protovalidate(target: Path) -> None:
+    """Copy buf/validate and its licence out of the Go module, whose checksum `go` verifies."""
+    pin = tomllib.loads((CHECKOUT / "deploy" / "versions.toml").read_text())["protovalidate-protos"]
+    with tempfile.TemporaryDirectory() as elsewhere:
+        command = ["go", "mod", "download", "-json", f"{pin['module']}@v{pin['version']}"]
+        module = Path(json.loads(subprocess.check_output(command, cwd=elsewhere))["Dir"])
+    copy(module / "LICENSE", target / "LICENSE")
+    copy(module / "proto/protovalidate/buf/validate/validate.proto", target / "buf/validate/validate.proto")
+
+
+def main() -> None:
+    """Replace both trees."""
+    for name, vendor in (("googleapis", vendor_google), ("protovalidate", vendor_protovalidate)):
+        shutil.rmtree(THIRD_PARTY / name, ignore_errors=True)
+        vendor(THIRD_PARTY / name)
+
+
+if __name__ == "__main__":
+    main()
