@@ -1,0 +1,128 @@
+"""One client's ADS stream as the state-of-the-world protocol sees it, without any input or output.
+
+It keeps what the client asked for and what it was sent, and says which responses bring it to a snapshot.
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from envoy.config.core.v3 import base_pb2
+from envoy.service.discovery.v3 import discovery_pb2
+
+from mesh.control_plane.snapshot import Resource, ResourceType, Snapshot, collection_version
+
+WILDCARD = "*"
+
+
+class Meaning(enum.Enum):
+    """What a request turned out to be."""
+
+    SUBSCRIBED = "subscribed"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    STALE = "stale"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Subscription:
+    """What a client wants of one type, and which versions it was sent on this stream."""
+
+    wildcard: bool
+    names: frozenset[str]
+    nonce: str = ""
+    sent: dict[str, str] = field(default_factory=dict)
+
+
+class Conversation:
+    """The state of one stream. Requests go in, and the responses still owed come out."""
+
+    def __init__(self, identifier: str) -> None:
+        """Begin with nothing subscribed; `identifier` names this control plane in the responses."""
+        self._control_plane = base_pb2.ControlPlane(identifier=identifier)
+        self._subscriptions: dict[ResourceType, Subscription] = {}
+        self._responses = 0
+        self.node_id = ""
+        self.node_cluster = ""
+
+    def receive(self, request: Any) -> Meaning:
+        """Take a DiscoveryRequest in. A refused version is not sent again; the next one will be."""
+        if request.node.id:  # Clients send their node in the first request only.
+            self.node_id, self.node_cluster = request.node.id, request.node.cluster
+        try:
+            kind = ResourceType(request.type_url)
+        except ValueError:
+            return Meaning.UNKNOWN
+        known = self._subscriptions.get(kind)
+        if known is None:
+            self._subscriptions[kind] = _first_subscription(kind, request.resource_names)
+            return Meaning.SUBSCRIBED
+        if request.response_nonce != known.nonce:
+            # It crossed a newer response, whose acknowledgement will repeat the names.
+            return Meaning.REFUSED if request.HasField("error_detail") else Meaning.STALE
+        changed = _resubscribe(known, request.resource_names)
+        if request.HasField("error_detail"):
+            return Meaning.REFUSED
+        return Meaning.SUBSCRIBED if changed else Meaning.ACCEPTED
+
+    def responses(self, snapshot: Snapshot) -> Iterator[Any]:
+        """Yield the DiscoveryResponses that the client has not had, in the order of `ResourceType`.
+
+        Clusters that changed bring all their endpoints again, for which Envoy waits before it uses them.
+        """
+        view = snapshot.view(self.node_cluster)
+        for kind in ResourceType:
+            subscription = self._subscriptions.get(kind)
+            if subscription is None:
+                continue
+            wanted = _wanted(subscription, view.get(kind, {}))
+            due = _due(kind, subscription, wanted)
+            subscription.sent = {name: each.version for name, each in wanted.items()}
+            if not due:
+                continue
+            if kind is ResourceType.CLUSTER and ResourceType.ENDPOINTS in self._subscriptions:
+                self._subscriptions[ResourceType.ENDPOINTS].sent.clear()
+            yield self._response(kind, subscription, due, collection_version(view[kind].values()))
+
+    def _response(self, kind: ResourceType, subscription: Subscription, due: list[Resource], version: str) -> Any:
+        self._responses += 1
+        subscription.nonce = str(self._responses)
+        return discovery_pb2.DiscoveryResponse(
+            type_url=kind.value,
+            version_info=version,
+            nonce=subscription.nonce,
+            resources=[each.body for each in due],
+            control_plane=self._control_plane,
+        )
+
+
+def _first_subscription(kind: ResourceType, names: Any) -> Subscription:
+    """Read a first request, in which no names at all mean everything, for the types that know a wildcard."""
+    return Subscription(wildcard=kind.whole and (not names or WILDCARD in names), names=frozenset(names))
+
+
+def _resubscribe(known: Subscription, names: Any) -> bool:
+    """Note the names of a later request. Once names have been given, none at all mean nothing."""
+    asked = frozenset(names)
+    if asked == known.names:
+        return False
+    known.wildcard = WILDCARD in asked
+    known.names = asked
+    if not known.wildcard:
+        known.sent = {name: version for name, version in known.sent.items() if name in asked}
+    return True
+
+
+def _wanted(subscription: Subscription, available: Any) -> dict[str, Resource]:
+    if subscription.wildcard:
+        return dict(available)
+    return {name: available[name] for name in sorted(subscription.names) if name in available}
+
+
+def _due(kind: ResourceType, subscription: Subscription, wanted: dict[str, Resource]) -> list[Resource]:
+    """Choose what to send: what changed, and all of it where a response must be whole. Never an empty response."""
+    changed = [each for name, each in wanted.items() if subscription.sent.get(name) != each.version]
+    gone = any(name not in wanted for name in subscription.sent)
+    return list(wanted.values()) if kind.whole and (changed or gone) else changed

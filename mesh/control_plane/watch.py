@@ -1,0 +1,204 @@
+"""Follows Consul with blocking queries and tells what it answered, one complete observation at a time.
+
+One session is one uninterrupted time with Consul. Any failed query ends it, and the next one asks for everything anew
+before it tells anything: so nothing is ever told that mixes what Consul knew before and after a restart.
+"""
+
+import asyncio
+import ipaddress
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+import structlog
+
+from mesh.control_plane.metrics import Metrics
+from mesh.control_plane.world import Health, Instance, Observation
+
+WAIT_SECONDS = 30
+"""How long Consul may hold a query that has no news; it adds up to a sixteenth."""
+
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
+"""Pauses between sessions double from the first to the second while Consul does not answer."""
+
+Tell = Callable[[Observation], None]
+
+
+class ConsulUnreadableError(Exception):
+    """Consul answered, but not with what it knows: it has no leader, or the token may not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to a blocking query: `index` names the state it reflects, for the next query to wait beyond."""
+
+    index: int
+    body: Any
+
+
+class Catalog(Protocol):
+    """The two questions that are asked of Consul. `index` 0 asks for an answer at once."""
+
+    async def services(self, index: int) -> Answer:
+        """Answer with a mapping whose keys are the registered services."""
+
+    async def health(self, service: str, index: int) -> Answer:
+        """Answer with the entries of a service, each with its Node, Service and Checks."""
+
+
+class ConsulCatalog:
+    """Consul's HTTP API. Raises `ConsulUnreadableError`, `aiohttp.ClientError` or `TimeoutError`."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        """Take a client session whose base URL is Consul's and which sends the token."""
+        self._http = http
+
+    async def services(self, index: int) -> Answer:
+        """Ask which services are registered. A mapping without Consul's own entry is no answer.
+
+        Consul always lists itself, except to a token that may not see it and before it has taken the lead.
+        """
+        answer = await self._ask("/v1/catalog/services", index)
+        if "consul" not in answer.body:
+            message = "the catalog lists nothing, not even Consul: no leader yet, or a token without service:read"
+            raise ConsulUnreadableError(message)
+        return answer
+
+    async def health(self, service: str, index: int) -> Answer:
+        """Ask for the instances of a service with their checks."""
+        return await self._ask(f"/v1/health/service/{service}", index)
+
+    async def _ask(self, path: str, index: int) -> Answer:
+        timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS * 17 / 16 + 5, sock_connect=2)
+        wait = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
+        async with self._http.get(path, params=wait, timeout=timeout) as response:
+            if response.status != 200:
+                message = f"{path}: HTTP {response.status}: {(await response.text()).strip()[:200]}"
+                raise ConsulUnreadableError(message)
+            return Answer(int(response.headers["X-Consul-Index"]), await response.json())
+
+
+class Session:
+    """One uninterrupted time with Consul. `complete` once every query has been answered."""
+
+    def __init__(self, number: int, catalog: Catalog, services: Iterable[str], tell: Tell) -> None:
+        """Watch the services named; an observation goes to `tell` when it is complete and something changed."""
+        self._number = number
+        self._catalog = catalog
+        self._services = tuple(services)
+        self._tell = tell
+        self._readable = False
+        self._found: dict[str, tuple[Instance, ...]] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether Consul has answered about everything."""
+        return self._readable and len(self._found) == len(self._services)
+
+    async def run(self) -> None:
+        """Follow everything until a query fails; the failures arrive as an ExceptionGroup."""
+        async with asyncio.TaskGroup() as queries:
+            queries.create_task(follow(self._catalog.services, self._heard_from_catalog))
+            for service in self._services:
+                queries.create_task(self._follow(service))
+
+    async def _follow(self, service: str) -> None:
+        def heard(entries: Any) -> None:
+            found = instances(entries)
+            if self._found.get(service) != found:
+                self._found[service] = found
+                self._tell_if_complete()
+
+        await follow(lambda index: self._catalog.health(service, index), heard)
+
+    def _heard_from_catalog(self, _services: Any) -> None:
+        if not self._readable:
+            self._readable = True
+            self._tell_if_complete()
+
+    def _tell_if_complete(self) -> None:
+        if self.complete:
+            self._tell(Observation(self._number, dict(self._found)))
+
+
+async def follow(ask: Callable[[int], Awaitable[Answer]], heard: Callable[[Any], None]) -> None:
+    """Repeat a blocking query for ever, starting over when the index goes backwards, as Consul's manual asks."""
+    index = 0
+    while True:
+        answer = await ask(index)
+        if answer.index < 1:
+            message = f"Consul answered with index {answer.index}, which cannot be waited on"
+            raise ConsulUnreadableError(message)
+        if answer.index != index:
+            heard(answer.body)
+        index = answer.index if answer.index >= index else 0
+
+
+async def watch(
+    catalog: Catalog, services: Iterable[str], tell: Tell, metrics: Metrics, log: structlog.typing.FilteringBoundLogger
+) -> None:
+    """Hold one session after the other for ever."""
+    names = tuple(services)
+    pause = SHORTEST_PAUSE_SECONDS
+    for number in itertools.count(1):
+        session = Session(number, catalog, names, _counting(tell, metrics))
+        try:
+            await session.run()
+        except* (aiohttp.ClientError, TimeoutError, ConsulUnreadableError) as failures:
+            metrics.consul_lost()
+            log.warning("consul_lost", session=number, retry_seconds=pause, errors=_first_words(failures))
+        pause = SHORTEST_PAUSE_SECONDS if session.complete else min(pause * 2, LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
+
+
+def _counting(tell: Tell, metrics: Metrics) -> Tell:
+    def counted(observation: Observation) -> None:
+        metrics.consul_heard()
+        tell(observation)
+
+    return counted
+
+
+def _first_words(failures: BaseExceptionGroup[BaseException]) -> list[str]:
+    return sorted({f"{type(each).__name__}: {each}" for each in failures.exceptions})
+
+
+def instances(entries: Iterable[Mapping[str, Any]]) -> tuple[Instance, ...]:
+    """Read the instances from an answer of /v1/health/service, in the order of their ids.
+
+    Entries without a usable IP address and port are left out: a client refuses the whole list for one of them.
+    """
+    found = (_instance(entry) for entry in entries)
+    return tuple(sorted((each for each in found if each), key=lambda each: each.id))
+
+
+def _instance(entry: Mapping[str, Any]) -> Instance | None:
+    service = entry["Service"]
+    host, port = service["Address"] or entry["Node"]["Address"], service["Port"]
+    if not _is_address(host) or not 0 < port < 1 << 16:
+        return None
+    zone = (service.get("Meta") or {}).get("zone", "")
+    return Instance(service["ID"], host, port, zone, _health(entry["Checks"]))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _health(checks: Iterable[Mapping[str, Any]]) -> Health:
+    """Judge by the worst check. Warnings pass, as in Consul's own DNS; maintenance drains.
+
+    A check that has not run yet is critical and has no output; one that failed always says why.
+    """
+    failing = [each for each in checks if each["Status"] == "critical"]
+    if not failing:
+        return Health.HEALTHY
+    if any(each["CheckID"].startswith(("_service_maintenance", "_node_maintenance")) for each in failing):
+        return Health.DRAINING
+    return Health.UNHEALTHY if any(each["Output"] for each in failing) else Health.UNCHECKED
