@@ -8,10 +8,15 @@ PYTHON3 ?= python3
 PYTHON := $(CURDIR)/.venv/bin/python
 CACHE := $(or $(ORDERMESH_CACHE),$(if $(filter 0,$(shell id -u)),/var/cache,$(or $(XDG_CACHE_HOME),$(HOME)/.cache))/ordermesh)
 XDS_VERSION := $(shell sed -n '/^\[xds-protos\]/,/^version/s/^version = "\(.*\)"/\1/p' deploy/versions.toml)
+XDS_PROTOS := $(CACHE)/xds-protos-$(XDS_VERSION)
+
+# What is ours, as far as it is there, and its tests from the quick to the slow.
+CODE := $(wildcard mesh services gateway deploy bench tests tools)
+TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The environment is shared by checkouts, so what belongs to this one is named here.
-export PYTHONPATH := $(CURDIR):$(CURDIR)/build/stubs:$(CACHE)/xds-protos-$(XDS_VERSION)
+export PYTHONPATH := $(CURDIR):$(CURDIR)/build/stubs:$(XDS_PROTOS)
 
 ##@ Start here
 
@@ -19,14 +24,68 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/build/stubs:$(CACHE)/xds-protos-$(XDS_V
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-zA-Z0-9_-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-zA-Z0-9_-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include deploy/native/native.mk deploy/native/provision.mk gateway/gateway.mk bench/bench.mk
+
+##@ Build
 
 .PHONY: venv
 venv: ## Make the Python environment (cached, shared by checkouts) and link it as .venv
 	@$(PYTHON3) tools/environment.py
 
 .PHONY: proto
-proto: venv ## Generate typed stubs and descriptors from the contracts
+proto: venv ## Generate typed stubs and descriptors from the contracts, when they changed
 	@$(PYTHON) tools/stubs.py
 
--include deploy/native/native.mk deploy/native/provision.mk gateway/gateway.mk bench/bench.mk
+.PHONY: xds
+xds: venv
+	@[ -d $(XDS_PROTOS) ] || $(PYTHON) -m deploy.native install xds-protos
+
+.PHONY: wheel
+wheel: proto ## Build the contracts as a wheel for other teams, into dist/
+	@$(PYTHON) tools/wheel.py
+
+.PHONY: lock
+lock: ## Resolve the Python dependencies anew (A=--upgrade moves all)
+	@PYTHON3=$(PYTHON3) tools/lock.sh $(A)
+
+.PHONY: vendor
+vendor: venv ## Refresh third_party/ after its packages moved
+	@$(PYTHON) tools/vendor_protos.py
+
+##@ Check
+
+.PHONY: format
+format: proto ## Format Python and contracts, and mend what ruff can
+	@ruff check --fix --quiet $(CODE) docs || true
+	@ruff format --quiet $(CODE) docs
+	@buf format --write proto
+
+.PHONY: lint
+lint: proto xds ## ruff, mypy --strict, import walls, dependencies, buf, no machine paths
+	ruff check $(CODE) docs
+	ruff format --check $(CODE) docs
+	mypy $(CODE)
+	lint-imports --no-cache --no-logo
+	deptry .
+	buf lint
+	buf format --diff --exit-code proto
+	tools/breaking.sh
+	$(PYTHON) tools/check_committed.py
+
+.PHONY: test-unit
+test-unit: proto xds ## Unit tests: no server, seconds
+	$(PYTHON) -m pytest tests/unit $(A)
+
+.PHONY: test
+test: lint ## Everything: lint, then unit, contract, integration and end-to-end tests
+	$(PYTHON) -m pytest $(TESTS) $(A)
+
+.PHONY: docs
+docs: proto xds ## Write the contract reference and the event catalogue, into build/docs/
+	@$(PYTHON) tools/contract_reference.py build/docs
+
+.PHONY: clean
+clean: ## Remove generated files; the cache and the runtime state stay
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

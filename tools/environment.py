@@ -1,7 +1,7 @@
 """Makes the Python environment of requirements.lock in the cache and links it as `.venv` in the checkout.
 
-Runs on a bare python3 before anything is installed, so it uses the standard library only. Checkouts with the same lock
-and the same Python share one environment, which therefore names no checkout.
+Runs on a bare python3 before anything is installed, so it uses the standard library only. Checkouts with the
+same lock and the same Python share one environment, which therefore names no checkout.
 """
 
 import contextlib
@@ -41,12 +41,14 @@ def environment_directory(cache: Path) -> Path:
 def require_suitable_python() -> None:
     """Stop with the command that mends it when this Python cannot make the environment."""
     if sys.version_info < OLDEST_PYTHON:
-        sys.exit(f"Python {platform.python_version()} is too old: 3.11 or newer is needed (make PYTHON3=python3.12 …)")
+        sys.exit(
+            f"Python {platform.python_version()} is too old: 3.11 or newer is needed (PYTHON3=python3.12)"
+        )
     if importlib.util.find_spec("ensurepip") is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         sys.exit(
-            f"{sys.executable} has no ensurepip, so no virtual environment can be made. Install it, on Debian or"
-            f" Ubuntu with: apt-get install python{version}-venv"
+            f"{sys.executable} has no ensurepip, so no virtual environment can be made."
+            f" On Debian or Ubuntu install it with: apt-get install python{version}-venv"
         )
 
 
@@ -71,10 +73,9 @@ def build(environment: Path) -> None:
     print(f"making {environment} from {LOCK_FILE.name} (about a minute) …", flush=True)
     shutil.rmtree(environment, ignore_errors=True)
     venv.create(environment, with_pip=True)
-    install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"]
-    finished = subprocess.run(
-        [environment / "bin" / "python", *install, "--disable-pip-version-check", "-r", LOCK_FILE], check=False
-    )
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wanted = ["--require-hashes", "--no-deps", "--only-binary=:all:", "-r", str(LOCK_FILE)]
+    finished = subprocess.run([*pip, "install", *wanted], check=False)
     if finished.returncode:
         sys.exit(f"pip could not install {LOCK_FILE.name}; its message is above")
     (environment / COMPLETE).touch()

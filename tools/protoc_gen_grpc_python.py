@@ -1,6 +1,7 @@
 """A buf plugin around the grpc_python generator that is linked into grpcio-tools.
 
-buf knows protoc's builtin generators but not gRPC's, which exists as a C++ program or inside grpc_tools.protoc only.
+buf knows protoc's builtin generators but not gRPC's, which exists only as a C++ program or inside
+grpc_tools.protoc.
 """
 
 import sys
@@ -19,8 +20,8 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
         descriptors, output = Path(folder, "descriptors.binpb"), Path(folder, "output")
         descriptors.write_bytes(FileDescriptorSet(file=request.proto_file).SerializeToString())
         output.mkdir()
-        arguments = [f"--descriptor_set_in={descriptors}", f"--grpc_python_out={output}", *request.file_to_generate]
-        if status := protoc.main(["protoc", *arguments]):
+        options = [f"--descriptor_set_in={descriptors}", f"--grpc_python_out={output}"]
+        if status := protoc.main(["protoc", *options, *request.file_to_generate]):
             response.error = f"grpc_tools.protoc exited with status {status}"
         for file in sorted(output.rglob("*.py")):
             response.file.add(name=file.relative_to(output).as_posix(), content=file.read_text())
@@ -28,4 +29,5 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(generate(CodeGeneratorRequest.FromString(sys.stdin.buffer.read())).SerializeToString())
+    asked = CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(generate(asked).SerializeToString())

@@ -1,7 +1,7 @@
 """Generates build/stubs and build/descriptors.binpb from the contracts, offline, when an input has changed.
 
-Several processes may ask at once and others may be importing: work is done beside the old result, under a lock, and
-then renamed into place.
+Several processes may ask at once and others may be importing: work is done beside the old result, under a
+lock, and then renamed into place.
 """
 
 import fcntl
@@ -16,14 +16,22 @@ BUILD = CHECKOUT / "build"
 STUBS = BUILD / "stubs"
 DESCRIPTORS = BUILD / "descriptors.binpb"
 FINGERPRINT = BUILD / "stubs.sha256"
-INPUTS = ("proto", "third_party", "tools/stubs.py", "tools/protoc_gen_grpc_python.py", "buf.yaml", "buf.gen.yaml", "requirements.lock")
+INPUTS = (
+    "proto",
+    "third_party",
+    "tools/stubs.py",
+    "tools/protoc_gen_grpc_python.py",
+    "buf.yaml",
+    "buf.gen.yaml",
+    "requirements.lock",
+)
 
 
 def input_files() -> Iterator[Path]:
     """All files that decide the result, in a stable order."""
     for name in INPUTS:
         path = CHECKOUT / name
-        yield from [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in {".proto", ".py"})
+        yield from [path] if path.is_file() else sorted(path.rglob("*.proto"))
 
 
 def fingerprint() -> str:

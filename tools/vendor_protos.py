@@ -1,7 +1,7 @@
-"""Refreshes third_party/ from pinned packages: google's protos from the wheel in the environment, protovalidate's from Go.
+"""Refreshes third_party/ from pinned packages: google's protos from a wheel, buf.validate's from a Go module.
 
-Run by `make vendor` after googleapis-common-protos (requirements.lock) or protovalidate-protos (deploy/versions.toml)
-moved. The files are copied as they are and never edited.
+Run by `make vendor` after googleapis-common-protos (requirements.lock) or protovalidate-protos
+(deploy/versions.toml) moved. The files are copied as they are and never edited.
 """
 
 import importlib.metadata
@@ -14,7 +14,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 THIRD_PARTY = CHECKOUT / "third_party"
-GOOGLE_PROTOS = ("google/api/annotations", "google/api/field_behavior", "google/api/http", "google/api/httpbody")
+GOOGLE_API = ("annotations.proto", "field_behavior.proto", "http.proto", "httpbody.proto")
 GOOGLE_PACKAGES = ("google/rpc", "google/type")
 
 
@@ -26,8 +26,10 @@ def copy(source: Path, target: Path) -> None:
 
 def is_vendored(path: str) -> bool:
     """Tell whether the contracts may import this file of googleapis-common-protos."""
-    folder, _, file = path.rpartition("/")
-    return file.endswith(".proto") and (folder in GOOGLE_PACKAGES or path.removesuffix(".proto") in GOOGLE_PROTOS)
+    folder, _, name = path.rpartition("/")
+    return name.endswith(".proto") and (
+        folder in GOOGLE_PACKAGES or (folder == "google/api" and name in GOOGLE_API)
+    )
 
 
 def vendor_google(target: Path) -> None:
