@@ -1,1 +1,1 @@
-"""Turns what Consul knows into xDS for gRPC's own clients and for the Envoy edge. README.md tells what and why."""
+"""Turns what Consul knows into xDS for gRPC's clients and the Envoy edge. README.md tells how and why."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import structlog
+from envoy.service.discovery.v3 import discovery_pb2
 
 from mesh.control_plane.conversation import Conversation, Meaning
 from mesh.control_plane.metrics import Metrics
@@ -49,7 +50,11 @@ class AggregatedDiscovery:
     """The servicer of `envoy.service.discovery.v3.AggregatedDiscoveryService`, state of the world only."""
 
     def __init__(
-        self, identifier: str, publication: Publication, metrics: Metrics, log: structlog.typing.FilteringBoundLogger
+        self,
+        identifier: str,
+        publication: Publication,
+        metrics: Metrics,
+        log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         """Serve what is published, under the name of this replica."""
         self._identifier = identifier
@@ -58,8 +63,10 @@ class AggregatedDiscovery:
         self._log = log
 
     async def StreamAggregatedResources(  # noqa: N802  the name is the contract's
-        self, requests: AsyncIterator[Any], _context: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[Any]:
+        self,
+        requests: AsyncIterator[discovery_pb2.DiscoveryRequest],
+        _context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[discovery_pb2.DiscoveryResponse]:
         """Answer a client's subscriptions, at once and whenever a snapshot changes what they cover."""
         conversation = Conversation(self._identifier)
         with self._publication.reader() as woken, self._metrics.streams.track_inprogress():
@@ -76,19 +83,26 @@ class AggregatedDiscovery:
                 listening.cancel()
 
     async def DeltaAggregatedResources(  # noqa: N802  the name is the contract's
-        self, _requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+        self,
+        _requests: AsyncIterator[discovery_pb2.DiscoveryRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
     ) -> None:
         """Refuse the incremental variant: a few services with a few instances each do not need it."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "only the state-of-the-world protocol is served")
 
-    def _owed(self, conversation: Conversation) -> list[Any]:
+    def _owed(self, conversation: Conversation) -> list[discovery_pb2.DiscoveryResponse]:
         snapshot = self._publication.current
         responses = list(conversation.responses(snapshot)) if snapshot else []
         for response in responses:
             self._metrics.responded(_short(response.type_url))
         return responses
 
-    async def _listen(self, requests: AsyncIterator[Any], conversation: Conversation, woken: asyncio.Event) -> None:
+    async def _listen(
+        self,
+        requests: AsyncIterator[discovery_pb2.DiscoveryRequest],
+        conversation: Conversation,
+        woken: asyncio.Event,
+    ) -> None:
         try:
             async for request in requests:
                 meaning = conversation.receive(request)
@@ -99,7 +113,7 @@ class AggregatedDiscovery:
         finally:
             woken.set()
 
-    def _report_refusal(self, conversation: Conversation, request: Any) -> None:
+    def _report_refusal(self, conversation: Conversation, request: discovery_pb2.DiscoveryRequest) -> None:
         self._log.error(
             "resources_refused",
             node=conversation.node_id,

@@ -4,9 +4,8 @@ It keeps what the client asked for and what it was sent, and says which response
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import discovery_pb2
@@ -47,7 +46,7 @@ class Conversation:
         self.node_id = ""
         self.node_cluster = ""
 
-    def receive(self, request: Any) -> Meaning:
+    def receive(self, request: discovery_pb2.DiscoveryRequest) -> Meaning:
         """Take a DiscoveryRequest in. A refused version is not sent again; the next one will be."""
         if request.node.id:  # Clients send their node in the first request only.
             self.node_id, self.node_cluster = request.node.id, request.node.cluster
@@ -67,7 +66,7 @@ class Conversation:
             return Meaning.REFUSED
         return Meaning.SUBSCRIBED if changed else Meaning.ACCEPTED
 
-    def responses(self, snapshot: Snapshot) -> Iterator[Any]:
+    def responses(self, snapshot: Snapshot) -> Iterator[discovery_pb2.DiscoveryResponse]:
         """Yield the DiscoveryResponses that the client has not had, in the order of `ResourceType`.
 
         Clusters that changed bring all their endpoints again, for which Envoy waits before it uses them.
@@ -86,7 +85,9 @@ class Conversation:
                 self._subscriptions[ResourceType.ENDPOINTS].sent.clear()
             yield self._response(kind, subscription, due, collection_version(view[kind].values()))
 
-    def _response(self, kind: ResourceType, subscription: Subscription, due: list[Resource], version: str) -> Any:
+    def _response(
+        self, kind: ResourceType, subscription: Subscription, due: list[Resource], version: str
+    ) -> discovery_pb2.DiscoveryResponse:
         self._responses += 1
         subscription.nonce = str(self._responses)
         return discovery_pb2.DiscoveryResponse(
@@ -98,12 +99,12 @@ class Conversation:
         )
 
 
-def _first_subscription(kind: ResourceType, names: Any) -> Subscription:
+def _first_subscription(kind: ResourceType, names: Collection[str]) -> Subscription:
     """Read a first request, in which no names at all mean everything, for the types that know a wildcard."""
     return Subscription(wildcard=kind.whole and (not names or WILDCARD in names), names=frozenset(names))
 
 
-def _resubscribe(known: Subscription, names: Any) -> bool:
+def _resubscribe(known: Subscription, names: Collection[str]) -> bool:
     """Note the names of a later request. Once names have been given, none at all mean nothing."""
     asked = frozenset(names)
     if asked == known.names:
@@ -115,14 +116,14 @@ def _resubscribe(known: Subscription, names: Any) -> bool:
     return True
 
 
-def _wanted(subscription: Subscription, available: Any) -> dict[str, Resource]:
+def _wanted(subscription: Subscription, available: Mapping[str, Resource]) -> dict[str, Resource]:
     if subscription.wildcard:
         return dict(available)
     return {name: available[name] for name in sorted(subscription.names) if name in available}
 
 
 def _due(kind: ResourceType, subscription: Subscription, wanted: dict[str, Resource]) -> list[Resource]:
-    """Choose what to send: what changed, and all of it where a response must be whole. Never an empty response."""
+    """Choose what to send: what changed, or everything where a response must be whole; never emptiness."""
     changed = [each for name, each in wanted.items() if subscription.sent.get(name) != each.version]
     gone = any(name not in wanted for name in subscription.sent)
     return list(wanted.values()) if kind.whole and (changed or gone) else changed

@@ -1,13 +1,12 @@
 """From services, their contracts and their instances to xDS resources: pure, and the same on every replica.
 
-There is one set for gRPC's own xDS clients and one for the Envoy edge, which takes clusters and endpoints only: its
-routes come from the descriptors, at the gateway. Neither sets a timeout: gRPC fires those of xDS too early
-(grpc/grpc#40633), so deadlines are the stubs' business.
+There is one set for gRPC's own xDS clients and one for the Envoy edge, which takes clusters and endpoints
+only: its routes come from the descriptors, at the gateway. Neither sets a timeout: gRPC fires those of xDS
+too early (grpc/grpc#40633), so deadlines are the stubs' business.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
 from envoy.config.core.v3 import address_pb2, base_pb2, config_source_pb2, health_check_pb2, protocol_pb2
@@ -20,19 +19,20 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.v3 import percent_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from mesh.control_plane.snapshot import Resource, ResourceType, Snapshot, View, resource
 from mesh.control_plane.world import Health, Instance, World
 
 RETRY_ON = "unavailable,cancelled"
-"""What is tried again where the contract allows it: an instance that went away. gRPC ignores Envoy's other words."""
+"""What is tried again where the contract allows it: an instance that went away."""
 
 RETRIES = 3
 """Tries after the first; gRPC never makes more than five in all."""
 
 MAX_REQUESTS = 1024
-"""Calls in flight to one service from one process; what goes beyond fails at once, so a slow service slows only itself."""
+"""Calls in flight to one service from one process; the next one fails at once."""
 
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 """The key under which Envoy looks for the options that make it speak HTTP/2 to a cluster."""
@@ -43,7 +43,7 @@ Repeatable = Mapping[str, Collection[str]]
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """The resources that follow from the contracts alone, so that only endpoints are built when instances change."""
+    """What follows from the contracts alone, so that only endpoints are built when instances change."""
 
     services: View
     edge: View
@@ -55,14 +55,16 @@ def lasting(repeatable: Repeatable) -> Lasting:
     services = {
         ResourceType.CLUSTER: _named(ResourceType.CLUSTER, {name: cluster(name) for name in names}),
         ResourceType.LISTENER: _named(ResourceType.LISTENER, {name: listener(name) for name in names}),
-        ResourceType.ROUTES: _named(ResourceType.ROUTES, {name: routes(name, repeatable[name]) for name in names}),
+        ResourceType.ROUTES: _named(
+            ResourceType.ROUTES, {name: routes(name, repeatable[name]) for name in names}
+        ),
     }
     edge = {ResourceType.CLUSTER: _named(ResourceType.CLUSTER, {name: edge_cluster(name) for name in names})}
     return Lasting(services, edge)
 
 
 def snapshot(always: Lasting, world: World, region: str) -> Snapshot:
-    """Add the endpoints: every known service has its list, an empty one too, so that nobody waits for it in vain."""
+    """Add the endpoints. Every known service has its list, if an empty one, so that nobody waits for it."""
     lists = {
         name: load_assignment(name, world.services.get(name, ()), region)
         for name in always.services[ResourceType.CLUSTER]
@@ -85,7 +87,7 @@ def listener(service: str) -> listener_pb2.Listener:
 
 
 def routes(service: str, repeatable: Iterable[str]) -> route_pb2.RouteConfiguration:
-    """Build the routes to a service: the methods named may be retried; whatever else is called is never repeated."""
+    """Build the routes to a service: the methods named may be retried; all else is never repeated."""
     host = route_components_pb2.VirtualHost(name=service, domains=["*"])
     for path in sorted(repeatable):
         route = host.routes.add()
@@ -120,9 +122,9 @@ def cluster(service: str) -> cluster_pb2.Cluster:
 
 
 def edge_cluster(service: str) -> cluster_pb2.Cluster:
-    """Build the cluster for Envoy: HTTP/2, the instance with the fewest requests, and none that Consul calls critical.
+    """Build the cluster for Envoy: HTTP/2, least requests, and nothing to instances that are critical.
 
-    Envoy's panic routing, which would use sick instances when more than half are, is off: the same rule as inside.
+    Envoy's panic routing, which uses sick instances when more than half are, is off, as gRPC has none.
     """
     built = cluster(service)
     built.lb_policy = cluster_pb2.Cluster.LEAST_REQUEST
@@ -138,16 +140,18 @@ def edge_cluster(service: str) -> cluster_pb2.Cluster:
 
 def _circuit_breakers() -> circuit_breaker_pb2.CircuitBreakers:
     limit = UInt32Value(value=MAX_REQUESTS)
-    thresholds = circuit_breaker_pb2.CircuitBreakers.Thresholds(max_requests=limit, max_pending_requests=limit)
+    thresholds = circuit_breaker_pb2.CircuitBreakers.Thresholds(
+        max_requests=limit, max_pending_requests=limit
+    )
     return circuit_breaker_pb2.CircuitBreakers(thresholds=[thresholds])
 
 
 def _outlier_detection() -> outlier_detection_pb2.OutlierDetection:
-    """Eject an instance for which half of its calls fail, for 3 s at first, and never more than half of the instances.
+    """Eject an instance for which half of its calls fail, for 3 s at first, but never more than half of all.
 
-    At least two instances are needed: gRPC counts every status but OK as a failure, so buyers who are rightly told
-    "sold out" would otherwise take the only instance away from everybody. For the same reason Envoy does not count
-    consecutive errors.
+    At least two instances are needed: gRPC counts every status but OK as a failure, so buyers who are rightly
+    told "sold out" would otherwise take the only instance away from everybody. For the same reason Envoy does
+    not count consecutive errors.
     """
     return outlier_detection_pb2.OutlierDetection(
         interval=_milliseconds(1000),
@@ -167,8 +171,9 @@ def load_assignment(
 ) -> endpoint_pb2.ClusterLoadAssignment:
     """Build the list of a service's endpoints, by zone, each zone weighted by what it can carry.
 
-    Sick and draining instances stay in the list with their status: clients send them nothing new, and operators see
-    them. Of two that claim one address, as after a crash, the healthier counts: gRPC refuses a list with duplicates.
+    Sick and draining instances stay in the list with their status: clients send them nothing new, and
+    operators see them. Of two that claim one address, as after a crash, the healthier counts: gRPC refuses a
+    list with duplicates.
     """
     zones: dict[str, list[Instance]] = {}
     for instance in _one_for_each_address(instances):
@@ -210,11 +215,11 @@ def _this_stream() -> config_source_pb2.ConfigSource:
     )
 
 
-def _named(kind: ResourceType, messages: Mapping[str, Any]) -> dict[str, Resource]:
+def _named(kind: ResourceType, messages: Mapping[str, Message]) -> dict[str, Resource]:
     return {name: resource(kind, name, message) for name, message in messages.items()}
 
 
-def _packed(message: Any) -> AnyMessage:
+def _packed(message: Message) -> AnyMessage:
     wrapped = AnyMessage()
     wrapped.Pack(message, deterministic=True)
     return wrapped

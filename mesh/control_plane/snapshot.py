@@ -1,4 +1,4 @@
-"""A snapshot: everything that clients may be told at one moment, each resource with a version made from its content.
+"""A snapshot: everything that clients may be told at one moment, in versions made from the content.
 
 Equal content has equal versions, so replicas agree on them without talking, and nothing is sent twice.
 """
@@ -7,16 +7,16 @@ import enum
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
 
 EDGE_CLUSTER = "edge"
 """The `node.cluster` by which the Envoy edge makes itself known; every other client is a gRPC library."""
 
 
 class ResourceType(enum.Enum):
-    """The resource types served, in the order that makes before it breaks: what is named comes before who names it."""
+    """The types served, in the order that makes before it breaks: what is named before who names it."""
 
     CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
     ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
@@ -25,14 +25,8 @@ class ResourceType(enum.Enum):
 
     @property
     def whole(self) -> bool:
-        """Whether a response holds everything subscribed, so that what is missing from it counts as deleted."""
+        """Whether a response holds all that is subscribed, so that what it lacks counts as deleted."""
         return self in (ResourceType.CLUSTER, ResourceType.LISTENER)
-
-
-class Message(Protocol):
-    """The part of a protobuf message that is needed here."""
-
-    def SerializeToString(self, *, deterministic: bool = ...) -> bytes: ...  # noqa: N802, D102  the library's own name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +62,9 @@ def resource(kind: ResourceType, name: str, message: Message) -> Resource:
 
 def collection_version(resources: Iterable[Resource]) -> str:
     """Return the version of a set of resources."""
-    return digest(f"{each.name}={each.version};".encode() for each in sorted(resources, key=lambda each: each.name))
+    return digest(
+        f"{each.name}={each.version};".encode() for each in sorted(resources, key=lambda each: each.name)
+    )
 
 
 def digest(parts: Iterable[bytes]) -> str:

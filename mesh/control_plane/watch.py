@@ -1,7 +1,8 @@
 """Follows Consul with blocking queries and tells what it answered, one complete observation at a time.
 
-One session is one uninterrupted time with Consul. Any failed query ends it, and the next one asks for everything anew
-before it tells anything: so nothing is ever told that mixes what Consul knew before and after a restart.
+One session is one uninterrupted time with Consul. Any failed query ends it, and the next one asks for
+everything anew before it tells anything: so nothing is ever told that mixes what Consul knew before and after
+a restart.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ import ipaddress
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from http import HTTPStatus
+from typing import Any, Generic, Protocol, TypeVar
 
 import aiohttp
 import structlog
@@ -30,21 +32,25 @@ class ConsulUnreadableError(Exception):
     """Consul answered, but not with what it knows: it has no leader, or the token may not read."""
 
 
+Body = TypeVar("Body")
+Entry = Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The reply to a blocking query: `index` names the state it reflects, for the next query to wait beyond."""
+class Answer(Generic[Body]):
+    """The reply to a blocking query: `index` names the state it reflects, to wait beyond."""
 
     index: int
-    body: Any
+    body: Body
 
 
 class Catalog(Protocol):
     """The two questions that are asked of Consul. `index` 0 asks for an answer at once."""
 
-    async def services(self, index: int) -> Answer:
+    async def services(self, index: int) -> Answer[Mapping[str, object]]:
         """Answer with a mapping whose keys are the registered services."""
 
-    async def health(self, service: str, index: int) -> Answer:
+    async def health(self, service: str, index: int) -> Answer[list[Entry]]:
         """Answer with the entries of a service, each with its Node, Service and Checks."""
 
 
@@ -55,26 +61,28 @@ class ConsulCatalog:
         """Take a client session whose base URL is Consul's and which sends the token."""
         self._http = http
 
-    async def services(self, index: int) -> Answer:
+    async def services(self, index: int) -> Answer[Mapping[str, object]]:
         """Ask which services are registered. A mapping without Consul's own entry is no answer.
 
         Consul always lists itself, except to a token that may not see it and before it has taken the lead.
         """
-        answer = await self._ask("/v1/catalog/services", index)
+        answer: Answer[Mapping[str, object]] = await self._ask("/v1/catalog/services", index)
         if "consul" not in answer.body:
-            message = "the catalog lists nothing, not even Consul: no leader yet, or a token without service:read"
+            message = (
+                "the catalog lists nothing, not even Consul: no leader yet, or a token without service:read"
+            )
             raise ConsulUnreadableError(message)
         return answer
 
-    async def health(self, service: str, index: int) -> Answer:
+    async def health(self, service: str, index: int) -> Answer[list[Entry]]:
         """Ask for the instances of a service with their checks."""
         return await self._ask(f"/v1/health/service/{service}", index)
 
-    async def _ask(self, path: str, index: int) -> Answer:
+    async def _ask(self, path: str, index: int) -> Answer[Any]:
         timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS * 17 / 16 + 5, sock_connect=2)
-        wait = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
+        wait: dict[str, int | str] = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
         async with self._http.get(path, params=wait, timeout=timeout) as response:
-            if response.status != 200:
+            if response.status != HTTPStatus.OK:
                 message = f"{path}: HTTP {response.status}: {(await response.text()).strip()[:200]}"
                 raise ConsulUnreadableError(message)
             return Answer(int(response.headers["X-Consul-Index"]), await response.json())
@@ -84,7 +92,7 @@ class Session:
     """One uninterrupted time with Consul. `complete` once every query has been answered."""
 
     def __init__(self, number: int, catalog: Catalog, services: Iterable[str], tell: Tell) -> None:
-        """Watch the services named; an observation goes to `tell` when it is complete and something changed."""
+        """Watch the services named; complete observations that bring news go to `tell`."""
         self._number = number
         self._catalog = catalog
         self._services = tuple(services)
@@ -105,7 +113,7 @@ class Session:
                 queries.create_task(self._follow(service))
 
     async def _follow(self, service: str) -> None:
-        def heard(entries: Any) -> None:
+        def heard(entries: list[Entry]) -> None:
             found = instances(entries)
             if self._found.get(service) != found:
                 self._found[service] = found
@@ -113,7 +121,7 @@ class Session:
 
         await follow(lambda index: self._catalog.health(service, index), heard)
 
-    def _heard_from_catalog(self, _services: Any) -> None:
+    def _heard_from_catalog(self, _services: Mapping[str, object]) -> None:
         if not self._readable:
             self._readable = True
             self._tell_if_complete()
@@ -123,8 +131,8 @@ class Session:
             self._tell(Observation(self._number, dict(self._found)))
 
 
-async def follow(ask: Callable[[int], Awaitable[Answer]], heard: Callable[[Any], None]) -> None:
-    """Repeat a blocking query for ever, starting over when the index goes backwards, as Consul's manual asks."""
+async def follow(ask: Callable[[int], Awaitable[Answer[Body]]], heard: Callable[[Body], None]) -> None:
+    """Repeat a blocking query for ever. An index that goes backwards starts over, as Consul's manual asks."""
     index = 0
     while True:
         answer = await ask(index)
@@ -137,7 +145,11 @@ async def follow(ask: Callable[[int], Awaitable[Answer]], heard: Callable[[Any],
 
 
 async def watch(
-    catalog: Catalog, services: Iterable[str], tell: Tell, metrics: Metrics, log: structlog.typing.FilteringBoundLogger
+    catalog: Catalog,
+    services: Iterable[str],
+    tell: Tell,
+    metrics: Metrics,
+    log: structlog.typing.FilteringBoundLogger,
 ) -> None:
     """Hold one session after the other for ever."""
     names = tuple(services)
@@ -165,16 +177,17 @@ def _first_words(failures: BaseExceptionGroup[BaseException]) -> list[str]:
     return sorted({f"{type(each).__name__}: {each}" for each in failures.exceptions})
 
 
-def instances(entries: Iterable[Mapping[str, Any]]) -> tuple[Instance, ...]:
+def instances(entries: Iterable[Entry]) -> tuple[Instance, ...]:
     """Read the instances from an answer of /v1/health/service, in the order of their ids.
 
-    Entries without a usable IP address and port are left out: a client refuses the whole list for one of them.
+    Entries without a usable IP address and port are left out: a client refuses the whole list for one of
+    them.
     """
     found = (_instance(entry) for entry in entries)
     return tuple(sorted((each for each in found if each), key=lambda each: each.id))
 
 
-def _instance(entry: Mapping[str, Any]) -> Instance | None:
+def _instance(entry: Entry) -> Instance | None:
     service = entry["Service"]
     host, port = service["Address"] or entry["Node"]["Address"], service["Port"]
     if not _is_address(host) or not 0 < port < 1 << 16:
@@ -191,7 +204,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _health(checks: Iterable[Mapping[str, Any]]) -> Health:
+def _health(checks: Iterable[Entry]) -> Health:
     """Judge by the worst check. Warnings pass, as in Consul's own DNS; maintenance drains.
 
     A check that has not run yet is critical and has no output; one that failed always says why.

@@ -1,8 +1,8 @@
 """The instances of each service, and which of Consul's answers about them are believed.
 
-Consul may answer truthfully and still mislead: after a restart it has forgotten the results of its checks, and without
-its data it has forgotten the instances too. Traffic that runs must not stop for that, so an answer becomes the world
-only through `believe`, which is pure: it needs no clock and no Consul.
+Consul may answer truthfully and still mislead: after a restart it has forgotten the results of its checks,
+and without its data it has forgotten the instances too. Traffic that runs must not stop for that, so an
+answer becomes the world only through `believe`, which is pure: it needs no clock and no Consul.
 """
 
 import enum
@@ -32,7 +32,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All that Consul answered within one uninterrupted session with it: every watched service has its entry."""
+    """What Consul answered within one uninterrupted session: every watched service has its entry."""
 
     session: int
     services: Mapping[str, tuple[Instance, ...]]
@@ -40,7 +40,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The instances that are published, and the services whose instances are kept although Consul lists none."""
+    """The instances published, and the services whose instances are kept though Consul lists none."""
 
     session: int
     services: Mapping[str, tuple[Instance, ...]]
@@ -50,9 +50,11 @@ class World:
 def believe(before: World | None, seen: Observation) -> World:
     """Return the world after an observation.
 
-    - An instance whose checks have not run yet keeps the verdict it had; a new one gets no traffic until they pass.
-    - A service whose last instances vanished while nobody watched keeps them until Consul lists one of it again. If
-      they are really gone, their addresses refuse connections, which fails a call as quickly as an empty list does.
+    - An instance whose checks have not run yet keeps the verdict it had; a new one gets no traffic until they
+      pass.
+    - A service whose last instances vanished while nobody watched keeps them until Consul lists one of it
+      again. If they are really gone, their addresses refuse connections, which fails a call as quickly as an
+      empty list does.
     - The last instances of the last service are never taken away: an empty mesh is an accident, not news.
     """
     if before is None:

@@ -1,7 +1,6 @@
 """The state-of-the-world protocol, request by request."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from envoy.service.discovery.v3 import discovery_pb2
 
@@ -14,8 +13,10 @@ from tests.unit.mesh.control_plane.examples import instance, snapshot_of
 CDS, EDS, LDS, RDS = ResourceType.CLUSTER, ResourceType.ENDPOINTS, ResourceType.LISTENER, ResourceType.ROUTES
 
 
-def request(kind: ResourceType, *names: str, nonce: str = "", error: str = "", cluster: str = "order") -> Any:
-    """Make a request for resources by name; with a nonce it answers a response, with an error it refuses it."""
+def request(
+    kind: ResourceType, *names: str, nonce: str = "", error: str = "", cluster: str = "order"
+) -> discovery_pb2.DiscoveryRequest:
+    """Make a request for resources by name; a nonce answers a response, an error refuses it."""
     made = discovery_pb2.DiscoveryRequest(type_url=kind.value, resource_names=names, response_nonce=nonce)
     made.node.id, made.node.cluster = f"{cluster}-1", cluster
     if error:
@@ -23,7 +24,7 @@ def request(kind: ResourceType, *names: str, nonce: str = "", error: str = "", c
     return made
 
 
-def names(response: Any) -> list[str]:
+def names(response: discovery_pb2.DiscoveryResponse) -> list[str]:
     """Tell which resources a response holds, by the names inside their bytes."""
     known = ("order", "product")
     return [name for each in response.resources for name in known if name.encode() in each.value]
@@ -34,7 +35,7 @@ def told(conversation: Conversation, now: Snapshot) -> list[tuple[ResourceType, 
     return [(ResourceType(each.type_url), names(each)) for each in conversation.responses(now)]
 
 
-def talking(*requests: Any) -> Conversation:
+def talking(*requests: discovery_pb2.DiscoveryRequest) -> Conversation:
     """Begin a conversation with these requests."""
     conversation = Conversation("control-plane-1")
     for each in requests:

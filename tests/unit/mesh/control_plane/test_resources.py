@@ -14,7 +14,9 @@ def test_every_known_service_is_described_even_without_instances() -> None:
     """A client of a service that has not started must learn so at once, not after a timeout."""
     view = snapshot_of().view("order")
 
-    assert {kind: set(view[kind]) for kind in ResourceType} == dict.fromkeys(ResourceType, {"order", "product"})
+    assert {kind: set(view[kind]) for kind in ResourceType} == {
+        kind: {"order", "product"} for kind in ResourceType
+    }
 
 
 def test_the_edge_gets_clusters_and_endpoints_only() -> None:
@@ -37,7 +39,9 @@ def test_no_route_sets_a_timeout() -> None:
     """Deadlines belong to the stubs, because those of xDS fire too early."""
     found = resources.routes("order", REPEATABLE["order"]).virtual_hosts[0].routes
 
-    assert not any(route.route.HasField("timeout") or route.route.HasField("max_stream_duration") for route in found)
+    assert not any(
+        route.route.HasField("timeout") or route.route.HasField("max_stream_duration") for route in found
+    )
 
 
 def test_endpoints_carry_the_verdict_of_their_checks() -> None:
@@ -59,19 +63,23 @@ def test_zones_weigh_as_much_as_their_healthy_instances() -> None:
 
     zones = resources.load_assignment("order", found, "dc1").endpoints
 
-    assert [(each.locality.region, each.locality.zone, each.load_balancing_weight.value) for each in zones] == [
+    assert [
+        (each.locality.region, each.locality.zone, each.load_balancing_weight.value) for each in zones
+    ] == [
         ("dc1", "a", 2),
         ("dc1", "b", 1),
     ]
 
 
 def test_two_instances_on_one_address_are_one_endpoint() -> None:
-    """The registration of a process that crashed outlives it; its successor on the port is the one that counts."""
+    """The registration of a crashed process outlives it; its successor on the port is what counts."""
     found = (instance(1, Health.UNHEALTHY, name="dead"), instance(1, name="successor", zone="b"))
 
     [zone] = resources.load_assignment("order", found, "dc1").endpoints
 
-    assert [(zone.locality.zone, each.health_status) for each in zone.lb_endpoints] == [("b", health_check_pb2.HEALTHY)]
+    assert [(zone.locality.zone, each.health_status) for each in zone.lb_endpoints] == [
+        ("b", health_check_pb2.HEALTHY)
+    ]
 
 
 def test_the_only_instance_is_never_ejected() -> None:
@@ -109,9 +117,13 @@ def test_clusters_take_their_endpoints_from_the_same_stream() -> None:
 
 def test_equal_content_has_equal_versions_on_every_replica() -> None:
     """Versions come from content alone, whatever the order in which it was learned."""
-    one = resources.snapshot(resources.lasting(REPEATABLE), World(1, {"order": (instance(1), instance(2))}), "dc1")
+    one = resources.snapshot(
+        resources.lasting(REPEATABLE), World(1, {"order": (instance(1), instance(2))}), "dc1"
+    )
     other = resources.snapshot(
-        resources.lasting(dict(reversed(REPEATABLE.items()))), World(7, {"order": (instance(2), instance(1))}), "dc1"
+        resources.lasting(dict(reversed(REPEATABLE.items()))),
+        World(7, {"order": (instance(2), instance(1))}),
+        "dc1",
     )
 
     assert one == other

@@ -42,12 +42,14 @@ def test_an_emptied_world_never_replaces_a_good_one() -> None:
 
 
 def test_a_service_that_vanished_while_consul_was_away_is_kept() -> None:
-    """Consul that lost its data learns of the services one by one; those not yet back keep their endpoints."""
+    """Consul that lost its data hears of services one by one; those not yet back keep their endpoints."""
     before = World(1, {"order": (instance(1),), "product": (instance(2),)})
 
     after = believe(before, seen(2, order=(instance(1),), product=()))
 
-    assert after == World(2, {"order": (instance(1),), "product": (instance(2),)}, held=frozenset({"product"}))
+    assert after == World(
+        2, {"order": (instance(1),), "product": (instance(2),)}, held=frozenset({"product"})
+    )
 
 
 def test_a_kept_service_stays_until_consul_lists_it_again() -> None:
