@@ -12,7 +12,7 @@ from importlinter.domain import helpers
 
 
 class AllowedImportsContract(Contract):
-    """Checks direct imports. Each source is a third-level module or package, such as services.order.domain."""
+    """Checks direct imports. Each source is a third-level module or package, like services.order.domain."""
 
     type_name = "allowed_imports"
 
