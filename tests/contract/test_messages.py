@@ -1,4 +1,4 @@
-"""What messages may hold: requests are bounded, lists paged, enums have an unknown, no message is left over."""
+"""What messages may hold: requests are bounded, lists paged, enums have an unknown, and none is left over."""
 
 import re
 
