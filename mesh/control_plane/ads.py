@@ -1,8 +1,7 @@
 """The aggregated discovery service: keeps every connected client at the newest snapshot."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -11,39 +10,8 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from mesh.control_plane.conversation import Conversation, Meaning
 from mesh.control_plane.metrics import Metrics
-from mesh.control_plane.snapshot import ResourceType, Snapshot
-
-
-class Publication:
-    """The newest snapshot, and the streams to wake when it changes."""
-
-    def __init__(self) -> None:
-        """Begin without a snapshot."""
-        self._current: Snapshot | None = None
-        self._readers: set[asyncio.Event] = set()
-        self.begun = asyncio.Event()
-
-    @property
-    def current(self) -> Snapshot | None:
-        """The newest snapshot; None before the first."""
-        return self._current
-
-    def publish(self, snapshot: Snapshot) -> None:
-        """Make a snapshot the newest one."""
-        self._current = snapshot
-        self.begun.set()
-        for reader in self._readers:
-            reader.set()
-
-    @contextlib.contextmanager
-    def reader(self) -> Iterator[asyncio.Event]:
-        """Lend an event that is set by each publication."""
-        woken = asyncio.Event()
-        self._readers.add(woken)
-        try:
-            yield woken
-        finally:
-            self._readers.discard(woken)
+from mesh.control_plane.publication import Publication
+from mesh.control_plane.snapshot import ResourceType
 
 
 class AggregatedDiscovery:
@@ -75,7 +43,7 @@ class AggregatedDiscovery:
                 while True:
                     await woken.wait()
                     woken.clear()
-                    if listening.done():
+                    if listening.done() or self._publication.ended:
                         return
                     for response in self._owed(conversation):
                         yield response

@@ -54,9 +54,12 @@ class Metrics:
         self._consul_up.set(0)
         self._consul_lost.inc()
 
-    def published(self, world: World) -> None:
-        """Note what a new snapshot holds."""
+    def published(self) -> None:
+        """Note a new snapshot."""
         self._published.inc()
+
+    def knows(self, world: World) -> None:
+        """Note the instances of a world."""
         for service, instances in world.services.items():
             count = Tally(each.health for each in instances)
             for health in (Health.HEALTHY, Health.UNHEALTHY, Health.DRAINING):

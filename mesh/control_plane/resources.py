@@ -63,10 +63,10 @@ def lasting(repeatable: Repeatable) -> Lasting:
     return Lasting(services, edge)
 
 
-def snapshot(always: Lasting, world: World, region: str) -> Snapshot:
+def snapshot(always: Lasting, world: World) -> Snapshot:
     """Add the endpoints. Every known service has its list, if an empty one, so that nobody waits for it."""
     lists = {
-        name: load_assignment(name, world.services.get(name, ()), region)
+        name: load_assignment(name, world.services.get(name, ()))
         for name in always.services[ResourceType.CLUSTER]
     }
     endpoints = _named(ResourceType.ENDPOINTS, lists)
@@ -166,25 +166,23 @@ def _outlier_detection() -> outlier_detection_pb2.OutlierDetection:
     )
 
 
-def load_assignment(
-    service: str, instances: Iterable[Instance], region: str
-) -> endpoint_pb2.ClusterLoadAssignment:
+def load_assignment(service: str, instances: Iterable[Instance]) -> endpoint_pb2.ClusterLoadAssignment:
     """Build the list of a service's endpoints, by zone, each zone weighted by what it can carry.
 
     Sick and draining instances stay in the list with their status: clients send them nothing new, and
     operators see them. Of two that claim one address, as after a crash, the healthier counts: gRPC refuses a
     list with duplicates.
     """
-    zones: dict[str, list[Instance]] = {}
+    zones: dict[tuple[str, str], list[Instance]] = {}
     for instance in _one_for_each_address(instances):
-        zones.setdefault(instance.zone, []).append(instance)
+        zones.setdefault((instance.region, instance.zone), []).append(instance)
     assignment = endpoint_pb2.ClusterLoadAssignment(cluster_name=service)
-    for zone in sorted(zones):
-        healthy = sum(each.health is Health.HEALTHY for each in zones[zone])
+    for (region, zone), found in sorted(zones.items()):
+        healthy = sum(each.health is Health.HEALTHY for each in found)
         assignment.endpoints.add(
             locality=base_pb2.Locality(region=region, zone=zone),
             load_balancing_weight=UInt32Value(value=max(1, healthy)),
-            lb_endpoints=[_endpoint(each) for each in zones[zone]],
+            lb_endpoints=[_endpoint(each) for each in found],
         )
     return assignment
 

@@ -188,12 +188,12 @@ def instances(entries: Iterable[Entry]) -> tuple[Instance, ...]:
 
 
 def _instance(entry: Entry) -> Instance | None:
-    service = entry["Service"]
-    host, port = service["Address"] or entry["Node"]["Address"], service["Port"]
+    service, node = entry["Service"], entry["Node"]
+    host, port = service["Address"] or node["Address"], service["Port"]
     if not _is_address(host) or not 0 < port < 1 << 16:
         return None
     zone = (service.get("Meta") or {}).get("zone", "")
-    return Instance(service["ID"], host, port, zone, _health(entry["Checks"]))
+    return Instance(service["ID"], host, port, node["Datacenter"], zone, _health(entry["Checks"]))
 
 
 def _is_address(host: str) -> bool:

@@ -26,6 +26,7 @@ class Instance:
     id: str
     host: str
     port: int
+    region: str
     zone: str
     health: Health
 

@@ -48,7 +48,7 @@ def test_endpoints_carry_the_verdict_of_their_checks() -> None:
     """Sick and draining instances are listed as such rather than left out."""
     found = (instance(1), instance(2, Health.UNHEALTHY), instance(3, Health.DRAINING))
 
-    [zone] = resources.load_assignment("order", found, "dc1").endpoints
+    [zone] = resources.load_assignment("order", found).endpoints
 
     assert [each.health_status for each in zone.lb_endpoints] == [
         health_check_pb2.HEALTHY,
@@ -61,7 +61,7 @@ def test_zones_weigh_as_much_as_their_healthy_instances() -> None:
     """So each instance gets the same share, and no zone the weight 0 with which gRPC would drop it."""
     found = (instance(1, zone="a"), instance(2, zone="a"), instance(3, Health.UNHEALTHY, zone="b"))
 
-    zones = resources.load_assignment("order", found, "dc1").endpoints
+    zones = resources.load_assignment("order", found).endpoints
 
     assert [
         (each.locality.region, each.locality.zone, each.load_balancing_weight.value) for each in zones
@@ -75,7 +75,7 @@ def test_two_instances_on_one_address_are_one_endpoint() -> None:
     """The registration of a crashed process outlives it; its successor on the port is what counts."""
     found = (instance(1, Health.UNHEALTHY, name="dead"), instance(1, name="successor", zone="b"))
 
-    [zone] = resources.load_assignment("order", found, "dc1").endpoints
+    [zone] = resources.load_assignment("order", found).endpoints
 
     assert [(zone.locality.zone, each.health_status) for each in zone.lb_endpoints] == [
         ("b", health_check_pb2.HEALTHY)
@@ -117,13 +117,9 @@ def test_clusters_take_their_endpoints_from_the_same_stream() -> None:
 
 def test_equal_content_has_equal_versions_on_every_replica() -> None:
     """Versions come from content alone, whatever the order in which it was learned."""
-    one = resources.snapshot(
-        resources.lasting(REPEATABLE), World(1, {"order": (instance(1), instance(2))}), "dc1"
-    )
+    one = resources.snapshot(resources.lasting(REPEATABLE), World(1, {"order": (instance(1), instance(2))}))
     other = resources.snapshot(
-        resources.lasting(dict(reversed(REPEATABLE.items()))),
-        World(7, {"order": (instance(2), instance(1))}),
-        "dc1",
+        resources.lasting(dict(reversed(REPEATABLE.items()))), World(7, {"order": (instance(2), instance(1))})
     )
 
     assert one == other

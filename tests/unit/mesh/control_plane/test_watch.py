@@ -46,7 +46,7 @@ class ScriptedCatalog:
 def entry(port: int, *checks: dict[str, str], address: str = "127.0.0.1", **meta: str) -> dict[str, Any]:
     """Make an entry of /v1/health/service."""
     service = {"ID": f"i-{port}", "Address": address, "Port": port, "Meta": meta or {"zone": "zone-a"}}
-    return {"Node": {"Address": "127.0.0.1"}, "Service": service, "Checks": list(checks)}
+    return {"Node": {"Address": "127.0.0.1", "Datacenter": "dc1"}, "Service": service, "Checks": list(checks)}
 
 
 def check(status: str, output: str = "", name: str = "service:i") -> dict[str, str]:

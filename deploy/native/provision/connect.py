@@ -1,0 +1,131 @@
+"""Outbox connectors: one per service, rendered from deploy/debezium/outbox.json, which carry its events to Kafka."""
+
+import json
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploy.native import secrets
+from deploy.native.provision import postgres
+from deploy.native.provision.summary import summary
+from deploy.native.provision.waiting import wait_for
+from deploy.native.runtime import Runtime
+from deploy.native.secrets import DEBEZIUM_ROLE, write_private
+
+HOST = "127.0.0.1"
+TEMPLATE = Path("deploy/debezium/outbox.json")
+CREDENTIALS_FILE = "postgres.properties"
+REQUEST_TIMEOUT_S = 30
+
+
+class ConnectorTemplate(string.Template):
+    """Writes its places as @{name}, because ${name} already means something to Connect."""
+
+    delimiter = "@"
+    idpattern = "(?!)"
+    braceidpattern = "[a-z_]+"
+
+
+class NotRunning(Exception):  # noqa: N818 - a state that is waited out, an error only after that
+    """A connector or its task is in another state than RUNNING."""
+
+
+def connectors(runtime: Runtime) -> str:
+    """Create or change the connector of each migrated service and wait until all of them run."""
+    migrated = [name for name in runtime.topology.services if postgres.is_migrated(runtime, name)]
+    names = [connector_name(service) for service in migrated]
+    renewed = _write_credentials(runtime)
+    with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
+        wait_for("Kafka Connect", lambda: _get(connect, "/connectors"), errors=(httpx.HTTPError,))
+        changes = [
+            change
+            for service, name in zip(migrated, names, strict=True)
+            for change in _ensure(connect, name, render(runtime, service), restart=renewed)
+        ]
+        wait_for(
+            "the outbox connectors",
+            lambda: _check_running(connect, names),
+            errors=(httpx.HTTPError, NotRunning),
+        )
+    return summary("connectors", changes)
+
+
+def url(runtime: Runtime) -> str:
+    """Address of Connect's REST API."""
+    return f"http://{HOST}:{runtime.port('connect', 'http')}"
+
+
+def connector_name(service: str) -> str:
+    """Name of the connector that carries a service's events."""
+    return f"{service}-outbox"
+
+
+def credentials_directory(runtime: Runtime) -> Path:
+    """Where Connect's file config provider may read; the worker's `allowed.paths` must name it."""
+    return runtime.config("connect") / "credentials"
+
+
+def render(runtime: Runtime, service: str) -> dict[str, str]:
+    """Fill the template for one service."""
+    settings = runtime.topology.services[service]
+    text = ConnectorTemplate((runtime.checkout / TEMPLATE).read_text()).substitute(
+        host=HOST,
+        port=runtime.port("postgres", "sql"),
+        user=DEBEZIUM_ROLE,
+        credentials=credentials_directory(runtime) / CREDENTIALS_FILE,
+        service=service,
+        database=settings.database,
+        topic=settings.events_topic,
+        poll_ms=settings.poll_ms,
+        slot=postgres.slot_name(service),
+        publication=postgres.publication_name(service),
+    )
+    rendered: dict[str, str] = json.loads(text)
+    return rendered
+
+
+def _write_credentials(runtime: Runtime) -> bool:
+    password = secrets.ensure(runtime.root, runtime.topology.services).database_passwords[DEBEZIUM_ROLE]
+    path, text = credentials_directory(runtime) / CREDENTIALS_FILE, f"password={password}\n"
+    if path.exists() and path.read_text() == text:
+        return False
+    write_private(path, text)
+    return True
+
+
+def _ensure(connect: httpx.Client, name: str, config: Mapping[str, str], *, restart: bool) -> list[str]:
+    found = connect.get(f"/connectors/{name}/config")
+    if found.status_code == httpx.codes.OK and found.json() == {**config, "name": name}:
+        if restart:
+            _restart(connect, name)
+        return [f"{name} restarted"] if restart else []
+    put = connect.put(f"/connectors/{name}/config", json=config).raise_for_status()
+    return [f"{name} {'created' if put.status_code == httpx.codes.CREATED else 'changed'}"]
+
+
+def _restart(connect: httpx.Client, name: str) -> None:
+    connect.post(f"/connectors/{name}/restart", params={"includeTasks": "true"}).raise_for_status()
+
+
+def _check_running(connect: httpx.Client, names: list[str]) -> None:
+    connectors = _get(connect, "/connectors", expand="status")
+    for name in names:
+        status = connectors.get(name, {}).get("status", {"connector": {"state": "MISSING"}, "tasks": []})
+        parts = [status["connector"], *status["tasks"]]
+        waiting = [part for part in parts if part["state"] != "RUNNING"]
+        if waiting or not status["tasks"]:
+            raise NotRunning(f"{name} is {_describe(waiting)}")
+
+
+def _describe(parts: list[dict[str, Any]]) -> str:
+    if not parts:
+        return "without a task"
+    first_line = str(parts[0].get("trace", "")).partition("\n")[0]
+    return f"{parts[0]['state']} {first_line}".strip()
+
+
+def _get(connect: httpx.Client, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+    return connect.get(path, params=parameters).raise_for_status().json()

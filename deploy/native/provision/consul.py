@@ -1,0 +1,104 @@
+"""Consul's access control: a policy and a token of its own for the agent, the control plane and each service.
+
+Whoever brings no token may do nothing. A token's accessor id follows from its holder's name and its secret comes from
+the install's secrets, so that running this again finds what it made.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from consul import Consul
+from consul.exceptions import ConsulException, NotFound
+
+from deploy.native import secrets
+from deploy.native.provision.summary import summary
+from deploy.native.provision.waiting import wait_for
+from deploy.native.runtime import Runtime
+from deploy.native.secrets import AGENT, CONTROL_PLANE
+
+HOST = "127.0.0.1"
+ANONYMOUS_ACCESSOR = "00000000-0000-0000-0000-000000000002"
+ACCESSOR_NAMESPACE = uuid.UUID("8c2f9e0e-0d7a-4d0f-9a44-5d1a1d9f6f10")
+POLICY_PREFIX = "ordermesh-"
+
+READ: Mapping[str, str] = {"policy": "read"}
+WRITE: Mapping[str, str] = {"policy": "write"}
+Rules = Mapping[str, Mapping[str, Mapping[str, str]]]
+
+
+def consul(runtime: Runtime) -> str:
+    """Create or correct every policy and token, and take from the anonymous token whatever it may do."""
+    kept = secrets.ensure(runtime.root, runtime.topology.services)
+    client = Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
+    wait_for("Consul", client.acl.policy.list, errors=(OSError, ConsulException))
+    changes = []
+    for holder, secret in kept.consul_tokens.items():
+        changes += _ensure_policy(client, holder, rules_of(holder))
+        changes += _ensure_token(client, holder, secret)
+    changes += _disarm_anonymous(client)
+    return summary("consul", changes)
+
+
+def rules_of(holder: str) -> Rules:
+    """Say the least that a holder needs: AGENT, CONTROL_PLANE or a service.
+
+    A service registers itself, asks for its identity and reads its own intentions, which is what `write` on its name
+    means; that it reads no catalogue is the point of the control plane, which reads all and writes itself only.
+    """
+    if holder == AGENT:
+        return {"node_prefix": {"": WRITE}, "service_prefix": {"": READ}}
+    own: Rules = {"service": {holder: WRITE}}
+    if holder == CONTROL_PLANE:
+        everything: Rules = {kind: {"": READ} for kind in ("service_prefix", "node_prefix", "key_prefix")}
+        return {**own, **everything}
+    return own
+
+
+def _ensure_policy(client: Consul, holder: str, rules: Rules) -> list[str]:
+    name = f"{POLICY_PREFIX}{holder}"
+    found = next((policy for policy in client.acl.policy.list() if policy["Name"] == name), None)
+    if found is None:
+        client.acl.policy.create(name=name, description=f"What {holder} may do.", rules=rules)
+        return [f"policy {name} created"]
+    if json.loads(client.acl.policy.read(found["ID"])["Rules"]) == rules:
+        return []
+    client.acl.policy.update(
+        found["ID"], name=name, description=f"What {holder} may do.", rules=rules
+    )
+    return [f"policy {name} changed"]
+
+
+def _ensure_token(client: Consul, holder: str, secret: str) -> list[str]:
+    accessor = str(uuid.uuid5(ACCESSOR_NAMESPACE, holder))
+    policy = f"{POLICY_PREFIX}{holder}"
+    found = _read_token(client, accessor)
+    if found is not None and found["SecretID"] == secret and _policies(found) == [policy]:
+        return []
+    if found is not None:
+        client.acl.token.delete(accessor)
+    client.acl.token.create(
+        accessor_id=accessor, secret_id=secret, policies_name=[policy], description=f"Token of {holder}."
+    )
+    return [f"token of {holder} {'changed' if found else 'created'}"]
+
+
+def _disarm_anonymous(client: Consul) -> list[str]:
+    found = client.acl.token.read(ANONYMOUS_ACCESSOR)
+    if not (found and _policies(found)):
+        return []
+    client.acl.token.update(ANONYMOUS_ACCESSOR, description="Whoever brings no token may do nothing.")
+    return ["anonymous access taken away"]
+
+
+def _read_token(client: Consul, accessor: str) -> Mapping[str, Any] | None:
+    try:
+        token: Mapping[str, Any] | None = client.acl.token.read(accessor)
+    except (NotFound, ConsulException):
+        return None
+    return token
+
+
+def _policies(token: Mapping[str, Any]) -> list[str]:
+    return [policy["Name"] for policy in token.get("Policies") or []]

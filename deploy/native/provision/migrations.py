@@ -1,0 +1,50 @@
+"""Bringing each service's schema to its newest revision, as the role that owns it."""
+
+import os
+import subprocess
+import sys
+
+from deploy.native import secrets
+from deploy.native.provision import postgres
+from deploy.native.provision.summary import summary
+from deploy.native.provision.waiting import ProvisionError
+from deploy.native.runtime import Runtime
+from deploy.native.secrets import Secrets, owner_role
+
+TIMEOUT_S = 120
+
+
+def migrations(runtime: Runtime) -> str:
+    """Run the migrations of every service that has some.
+
+    Raises ProvisionError with the last lines of one that failed.
+    """
+    kept = secrets.ensure(runtime.root, runtime.topology.services)
+    changes = []
+    for service in runtime.topology.services:
+        if any((runtime.checkout / "services" / service / "migrations" / "versions").glob("*.py")):
+            changes += _migrate(runtime, kept, service)
+    return summary("migrations", changes)
+
+
+def _migrate(runtime: Runtime, kept: Secrets, service: str) -> list[str]:
+    before = postgres.revision(runtime, service)
+    role = owner_role(service)
+    url = postgres.url(runtime, service, role, kept.database_passwords[role])
+    done = subprocess.run(
+        [sys.executable, "-m", "services.common.migrate", service, "upgrade"],
+        cwd=runtime.checkout,
+        env={**os.environ, "ORDERMESH_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ProvisionError(f"the migrations of {service} failed:\n{_last_lines(done.stderr or done.stdout)}")
+    after = postgres.revision(runtime, service)
+    return [f"{service} {before or 'empty'} -> {after}"] if after != before else []
+
+
+def _last_lines(output: str, count: int = 15) -> str:
+    return "\n".join(output.strip().splitlines()[-count:])

@@ -1,0 +1,112 @@
+"""The edge's own refusals in the one error shape of the system: google.rpc.Status as JSON.
+
+Services send the same shape, which the transcoder turns into JSON. A client of gRPC or gRPC-Web gets a gRPC status,
+which Envoy makes by itself, so these bodies are kept away from it.
+"""
+
+from gateway.envoy import Json
+from google.rpc import code_pb2
+
+DOMAIN = "edge.ordermesh"
+TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter
+TOKEN_FAILURE = "failure"  # noqa: S105 - the name of a field
+WRONG_AUDIENCE = "Audiences in Jwt are not allowed"
+
+# HTTP status -> canonical code (the mapping of google/rpc/code.proto, read backwards) and reason.
+REFUSALS: dict[int, tuple[str, str]] = {
+    400: ("INVALID_ARGUMENT", "MALFORMED_REQUEST"),
+    401: ("UNAUTHENTICATED", "TOKEN_MISSING_OR_INVALID"),
+    403: ("PERMISSION_DENIED", "PERMISSION_MISSING"),
+    404: ("NOT_FOUND", "ROUTE_NOT_FOUND"),
+    405: ("UNIMPLEMENTED", "METHOD_NOT_ALLOWED"),
+    408: ("DEADLINE_EXCEEDED", "REQUEST_TOO_SLOW"),
+    413: ("OUT_OF_RANGE", "BODY_TOO_LARGE"),
+    415: ("INVALID_ARGUMENT", "MEDIA_TYPE_NOT_SUPPORTED"),
+    429: ("RESOURCE_EXHAUSTED", "RATE_LIMITED"),
+    431: ("OUT_OF_RANGE", "HEADERS_TOO_LARGE"),
+    500: ("INTERNAL", "EDGE_FAILED"),
+    502: ("UNAVAILABLE", "BAD_GATEWAY"),
+    503: ("UNAVAILABLE", "SERVICE_UNAVAILABLE"),
+    504: ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
+}
+
+# Where Envoy's own words would puzzle a client.
+MESSAGES = {
+    403: "the token does not hold the permission that this call needs",
+    404: "there is no such resource; see /docs",
+    405: "the resource does not have this method; see the header Allow",
+    413: "the request body is larger than the edge takes",
+    429: "too many requests; see the header Retry-After",
+}
+
+
+def local_replies() -> Json:
+    """Build the `local_reply_config` of a listener."""
+    return {"mappers": [_wrong_audience(), *(_mapper(status) for status in REFUSALS), _any_other()]}
+
+
+def _mapper(status: int) -> Json:
+    code, reason = REFUSALS[status]
+    return {
+        "filter": _all_of(_status("EQ", status), _not_grpc()),
+        "body_format_override": _body(code, reason, MESSAGES.get(status, "%LOCAL_REPLY_BODY%")),
+    }
+
+
+def _wrong_audience() -> Json:
+    """Envoy says 403 to a token meant for others; to us it is no token at all (RFC 6750, section 3.1)."""
+    code, reason = REFUSALS[401]
+    return {
+        "filter": _all_of(_status("EQ", 403), _token_failed(WRONG_AUDIENCE)),
+        "status_code": 401,
+        "body_format_override": _body(code, reason, "the token is meant for another audience"),
+    }
+
+
+def _any_other() -> Json:
+    return {
+        "filter": _all_of(_status("GE", 400), _not_grpc()),
+        "body_format_override": _body("UNKNOWN", "REFUSED_BY_EDGE", "%LOCAL_REPLY_BODY%"),
+    }
+
+
+def _body(code: str, reason: str, message: str) -> Json:
+    request_id = "%REQ(X-REQUEST-ID)%"
+    details = [
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": reason,
+            "domain": DOMAIN,
+            "metadata": {},
+        },
+        {"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id, "servingData": ""},
+    ]
+    return {
+        "json_format": {"code": code_pb2.Code.Value(code), "message": message, "details": details},
+        "content_type": "application/json",
+    }
+
+
+def _all_of(*filters: Json) -> Json:
+    return {"and_filter": {"filters": list(filters)}}
+
+
+def _status(operator: str, status: int) -> Json:
+    value = {"default_value": status, "runtime_key": f"edge.local_reply.{operator.lower()}.{status}"}
+    return {"status_code_filter": {"comparison": {"op": operator, "value": value}}}
+
+
+def _not_grpc() -> Json:
+    content_type = {
+        "name": "content-type",
+        "string_match": {"prefix": "application/grpc"},
+        "invert_match": True,
+        "treat_missing_header_as_empty": True,
+    }
+    return {"header_filter": {"header": content_type}}
+
+
+def _token_failed(message: str) -> Json:
+    path = [{"key": TOKEN_FAILURE}, {"key": "message"}]
+    matcher = {"filter": TOKEN_FILTER, "path": path, "value": {"string_match": {"exact": message}}}
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}

@@ -1,0 +1,97 @@
+"""The figures of edge.toml, checked: limits, rates, retries, cache, origins."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+
+DEFAULT_FILE = Path(__file__).with_name("edge.toml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Section):
+    """What one client may ask of the edge at most."""
+
+    max_body_bytes: PositiveInt
+    max_connections: PositiveInt
+    headers_seconds: PositiveInt
+    idle_seconds: PositiveInt
+
+
+class Rate(_Section):
+    """So many requests in so many seconds."""
+
+    requests: PositiveInt
+    seconds: PositiveInt
+
+
+class Tokens(_Section):
+    """How access tokens are checked."""
+
+    clock_skew_seconds: NonNegativeInt
+    keys_timeout_seconds: PositiveInt
+    keys_retry_seconds: PositiveInt
+
+
+class Retries(_Section):
+    """How often and how soon a failed call is tried again, where its contract allows it."""
+
+    attempts: NonNegativeInt
+    base_milliseconds: PositiveInt
+    max_milliseconds: PositiveInt
+
+
+class Cache(_Section):
+    """How much the edge keeps of what it may serve again."""
+
+    max_bytes: PositiveInt
+    max_entries: PositiveInt
+
+
+class Cors(_Section):
+    """Which web pages may call the API."""
+
+    origins: tuple[str, ...]
+    max_age_seconds: NonNegativeInt
+
+
+class Security(_Section):
+    """What browsers are told."""
+
+    hsts_seconds: NonNegativeInt
+
+
+class EdgeSettings(_Section):
+    """All sections of edge.toml; `rates` is keyed by the names of the contract's rate classes."""
+
+    limits: Limits
+    rates: dict[str, Rate]
+    tokens: Tokens
+    retries: Retries
+    cache: Cache
+    cors: Cors
+    security: Security
+
+    @classmethod
+    def load(cls, file: Path = DEFAULT_FILE, overrides: Sequence[str] = ()) -> "EdgeSettings":
+        """Read the file, then apply `section.key=value` overrides, their values in TOML's notation.
+
+        Raises pydantic.ValidationError for an unknown or missing figure, tomllib.TOMLDecodeError for bad notation.
+        """
+        values = tomllib.loads(file.read_text())
+        for override in overrides:
+            _merge(values, tomllib.loads(override))
+        return cls.model_validate(values)
+
+
+def _merge(values: dict[str, Any], more: dict[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value

@@ -1,0 +1,104 @@
+"""The control plane process, `python -m mesh.control_plane`. It listens as soon as it knows all of Consul's state.
+
+Until then nobody can connect, so clients turn to the other replica. From then on it serves the last good
+snapshot, whatever happens to Consul.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Coroutine
+
+import aiohttp
+import grpc
+import uvloop
+from envoy.service.discovery.v3 import ads_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from prometheus_client import REGISTRY, start_http_server
+
+from mesh.contract import Contract
+from mesh.control_plane.ads import AggregatedDiscovery
+from mesh.control_plane.metrics import Metrics
+from mesh.control_plane.publication import Publication, Publisher
+from mesh.control_plane.retries import repeatable_methods
+from mesh.control_plane.watch import ConsulCatalog, watch
+from mesh.settings import MeshSettings
+from mesh.telemetry import configure_logging, get_logger
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+
+SERVER_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # A second process on the port would take half of the streams: let it fail.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),  # Envoy pings its quiet stream.
+)
+
+GRACE_SECONDS = 1.0
+
+
+async def run(settings: MeshSettings) -> None:
+    """Serve until cancelled. Whatever else ends is a defect and ends the process; its supervisor starts it anew."""
+    log, metrics, publication = get_logger("control-plane"), Metrics(REGISTRY), Publication()
+    services = repeatable_methods(Contract.load())
+    publisher = Publisher(services, publication, metrics, log)
+    discovery = AggregatedDiscovery(settings.instance, publication, metrics, log)
+    async with _consul(settings) as catalog, asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch(catalog, services, publisher.tell, metrics, log))
+        await publication.begun.wait()
+        async with _listening(settings, discovery, publication):
+            log.info("serving", address=f"{settings.host}:{settings.port}")
+            await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def _consul(settings: MeshSettings) -> AsyncIterator[ConsulCatalog]:
+    headers = {"X-Consul-Token": settings.consul_token} if settings.consul_token else {}
+    connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
+    async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
+        yield ConsulCatalog(http)
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    settings: MeshSettings, discovery: AggregatedDiscovery, publication: Publication
+) -> AsyncIterator[None]:
+    """Serve streams and health; at the end turn new connections away first, then let the streams end."""
+    server = grpc.aio.server(options=SERVER_OPTIONS)
+    ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)
+    checks = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    for name in ("", SERVICE):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await server.start()
+    try:
+        yield
+    finally:
+        stopping = asyncio.create_task(server.stop(GRACE_SECONDS))
+        await asyncio.sleep(0)
+        publication.end()
+        await stopping
+
+
+async def stop_on_signals(work: Coroutine[None, None, None]) -> None:
+    """Run the work until SIGTERM or SIGINT, which cancel it."""
+    running = asyncio.create_task(work)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+def main() -> None:
+    """Read the settings from the environment, and run."""
+    settings = MeshSettings(service="control-plane")
+    configure_logging(settings)
+    start_http_server(settings.metrics_port, settings.host)
+    uvloop.run(stop_on_signals(run(settings)))
+
+
+if __name__ == "__main__":
+    main()

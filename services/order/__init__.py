@@ -1,0 +1,1 @@
+"""The order service: takes orders and drives each to one outcome, whatever fails on the way."""

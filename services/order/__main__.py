@@ -1,0 +1,69 @@
+"""Wires the order service and runs it."""
+
+from datetime import UTC, datetime, timedelta
+
+from mesh import server
+from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
+from ordermesh.order.v1 import order_service_pb2_grpc as order_grpc
+from ordermesh.payment.v1 import payment_service_pb2_grpc as payment_grpc
+from ordermesh.product.v1 import product_service_pb2_grpc as product_grpc
+from services.common.database import Database
+from services.common.ids import new_id
+from services.order.adapters.catalogue import ProductCatalogue
+from services.order.adapters.inventory import InventoryService
+from services.order.adapters.payment import PaymentService
+from services.order.cancellation import Cancellation
+from services.order.placement import Drives, Placement
+from services.order.recovery import Recovery
+from services.order.saga import Saga
+from services.order.service import OrderService
+from services.order.settings import OrderSettings
+from services.order.store import OrderStore
+
+
+def now() -> datetime:
+    """Return the time in UTC; PostgreSQL keeps its microseconds."""
+    return datetime.now(UTC)
+
+
+async def build(app: server.Application) -> None:
+    """Put the service together; every dependency is named here."""
+    settings = OrderSettings()
+    database = await app.enter(Database.open(settings))
+    app.add_check("database", database.ping)
+
+    store = OrderStore(database, timedelta(seconds=settings.lease_seconds))
+    catalogue = ProductCatalogue(
+        app.client(product_grpc.ProductServiceStub, "ordermesh.product.v1.ProductService", as_service=True)
+    )
+    inventory = InventoryService(
+        app.client(inventory_grpc.InventoryServiceStub, "ordermesh.inventory.v1.InventoryService", as_service=True)
+    )
+    payment = PaymentService(
+        app.client(payment_grpc.PaymentServiceStub, "ordermesh.payment.v1.PaymentService", as_service=True)
+    )
+    saga = Saga(store, inventory, payment, now, timedelta(seconds=settings.give_up_seconds))
+    drives = Drives(saga, store)
+    recovery = Recovery(
+        saga,
+        store,
+        interval=timedelta(seconds=settings.recovery_interval_seconds),
+        lease=timedelta(seconds=settings.lease_seconds),
+    )
+
+    app.background("drives", drives.finish)
+    app.background("recovery", recovery.run)
+    app.serve(
+        OrderService(
+            Placement(store, catalogue, drives, now, new_id),
+            Cancellation(store, drives, now),
+            store,
+            settings.default_currency,
+        ),
+        order_grpc.add_OrderServiceServicer_to_server,
+        "ordermesh.order.v1.OrderService",
+    )
+
+
+if __name__ == "__main__":
+    server.run("order", build)

@@ -1,0 +1,1 @@
+"""The other services, as the order service sees them."""

@@ -1,0 +1,1 @@
+"""The rules of an order, pure: no clock, no database, no network."""

@@ -1,0 +1,337 @@
+"""All SQL of the payment service. A change of a payment, its event and its ledger entry are one commit."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common import events
+from services.common.database import Database
+from services.common.ids import new_id
+from services.common.money import Money
+from services.payment import domain
+from services.payment.adapters.gateway import Approved, Declined
+from services.payment.domain import Kind, LedgerEntry, Operation, Payment, PaymentChanged, PaymentNotFound, State
+from services.payment.events import event_of
+
+_ADD = f"""
+WITH added AS (
+    INSERT INTO payments (id, order_id, customer_id, state, currency_code, amount, gateway, version, create_time,
+                          update_time)
+    VALUES (CAST(:id AS uuid), CAST(:order_id AS uuid), CAST(:customer_id AS uuid), :state, :currency_code, :amount,
+            :gateway, :version, :create_time, :update_time)
+    ON CONFLICT (order_id) DO NOTHING RETURNING id
+), event AS (
+    {events.insert_from("added")}
+)
+SELECT count(*) FROM added
+"""  # noqa: S608 - constants only
+_SAVE = f"""
+WITH saved AS (
+    UPDATE payments SET state = :state, authorized = :authorized, captured = :captured, refunded = :refunded,
+        gateway_reference = :gateway_reference, failure_reason = :failure_reason, version = :version,
+        update_time = :update_time
+    WHERE id = CAST(:id AS uuid) AND version = :version - 1
+    RETURNING id
+), entry AS (
+    INSERT INTO ledger_entries (payment_id, kind, amount, create_time)
+    SELECT id, CAST(:kind AS text), CAST(:moved AS bigint), :update_time FROM saved WHERE CAST(:kind AS text) IS NOT NULL
+), event AS (
+    {events.insert_from("saved")}
+)
+SELECT count(*) FROM saved
+"""  # noqa: S608 - constants only
+_PAYMENT = """
+SELECT p.id::text, p.order_id::text, p.customer_id::text, p.state, p.currency_code, p.amount, p.authorized, p.captured,
+       p.refunded, p.gateway, p.version, p.create_time, p.update_time, p.gateway_reference, p.failure_reason,
+       coalesce(l.ids, '{}') AS ids, coalesce(l.kinds, '{}') AS kinds, coalesce(l.amounts, '{}') AS amounts,
+       coalesce(l.times, '{}') AS times
+FROM payments p CROSS JOIN LATERAL (
+    SELECT array_agg(id::text ORDER BY id) AS ids, array_agg(kind ORDER BY id) AS kinds,
+           array_agg(amount ORDER BY id) AS amounts, array_agg(create_time ORDER BY id) AS times
+    FROM ledger_entries WHERE payment_id = p.id
+) l
+"""
+_PAGE = """
+WHERE (CAST(:owner AS uuid) IS NULL OR p.customer_id = CAST(:owner AS uuid))
+  AND (CAST(:order_id AS uuid) IS NULL OR p.order_id = CAST(:order_id AS uuid))
+  AND (CAST(:after AS uuid) IS NULL OR p.id < CAST(:after AS uuid))
+ORDER BY p.id DESC LIMIT :limit
+"""
+_OPERATION = """
+SELECT o.id::text, o.payment_id::text, o.kind, o.amount, o.request_id, p.currency_code, o.done
+FROM operations o JOIN payments p ON p.id = o.payment_id
+"""
+_OPEN_AMOUNTS = """
+SELECT coalesce(sum(amount) FILTER (WHERE kind = 'CAPTURE'), 0) AS captures,
+       coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0) AS refunds
+FROM operations WHERE payment_id = CAST(:id AS uuid) AND NOT done
+"""
+
+
+class PaymentStore:
+    """Payments, their ledger, and the operations under way."""
+
+    def __init__(self, database: Database) -> None:
+        """`database`: of the payment service."""
+        self._database = database
+
+    async def add(self, payment: Payment) -> Payment | None:
+        """Commit a new payment and its event. The order's payment, and nothing committed, when it has one."""
+        parameters = {
+            **_columns(payment),
+            **events.parameters(event_of(payment, None)),
+            "order_id": payment.order_id,
+            "customer_id": payment.customer_id,
+            "currency_code": payment.amount.currency_code,
+            "amount": payment.amount.minor_units,
+            "gateway": payment.gateway,
+            "create_time": payment.create_time,
+        }
+        async with self._database.autocommit() as connection:
+            if (await connection.execute(text(_ADD), parameters)).scalar_one():
+                return None
+        return await self.of_order(payment.order_id)
+
+    async def save(self, payment: Payment, *, entry: tuple[Kind, Money] | None) -> None:
+        """Commit the next version, its event and ledger entry. Raises PaymentChanged."""
+        async with self._database.autocommit() as connection:
+            await _save(connection, payment, entry)
+
+    async def get(self, payment_id: str) -> Payment:
+        """Read a payment. Raises PaymentNotFound."""
+        async with self._database.autocommit() as connection:
+            return await _get(connection, payment_id)
+
+    async def of_order(self, order_id: str) -> Payment | None:
+        """Read the payment of an order."""
+        async with self._database.autocommit() as connection:
+            found = await _payments(connection, "WHERE p.order_id = CAST(:order_id AS uuid)", {"order_id": order_id})
+        return found[0] if found else None
+
+    async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Payment]:
+        """Read payments, newest first, that pass the filters owner and order_id, where given."""
+        async with self._database.autocommit() as connection:
+            return await _payments(connection, _PAGE, {**filters, "after": after, "limit": limit})
+
+    async def open_operation(
+        self, payment_id: str, kind: Kind, request_id: str | None, decide: Callable[[Payment], Money]
+    ) -> Operation:
+        """Commit an operation of the amount that `decide` allows, given the payment as if all open operations were
+        done, under its lock; or find the one of the same request id, open or done.
+        """
+        async with self._database.transaction() as connection:
+            payment = await _locked(connection, payment_id)
+            if request_id is not None:
+                found = await _operations(
+                    connection,
+                    "WHERE o.payment_id = CAST(:id AS uuid) AND o.kind = :kind AND o.request_id = :request_id",
+                    {"id": payment_id, "kind": kind, "request_id": request_id},
+                )
+                if found:
+                    return found[0]
+            amount = decide(await _as_if_done(connection, payment))
+            operation = Operation(new_id(), payment_id, kind, amount, request_id)
+            await _add_operation(connection, operation)
+            return operation
+
+    async def close_operation(self, operation: Operation, now: datetime) -> Payment:
+        """Commit the operation's effect on the payment, with event and ledger entry, once."""
+        async with self._database.transaction() as connection:
+            payment = await _locked(connection, operation.payment_id)
+            closed = await connection.execute(
+                text("UPDATE operations SET done = true WHERE id = CAST(:id AS uuid) AND NOT done RETURNING id"),
+                {"id": operation.id},
+            )
+            if closed.first() is not None:
+                move = domain.captured if operation.kind is Kind.CAPTURE else domain.refunded
+                moved = move(payment, operation.amount, now)
+                await _save(connection, moved, (operation.kind, operation.amount))
+            return await _get(connection, operation.payment_id)
+
+    async def unsettled(self, older_than: timedelta, limit: int) -> list[str]:
+        """List payments that are PENDING for longer than that."""
+        async with self._database.autocommit() as connection:
+            rows = await connection.execute(
+                text(
+                    "SELECT id::text FROM payments WHERE state = 'PENDING' AND create_time < now() - :older_than "
+                    "ORDER BY create_time LIMIT :limit"
+                ),
+                {"older_than": older_than, "limit": limit},
+            )
+            return [row.id for row in rows]
+
+    async def open_operations(self, older_than: timedelta, limit: int) -> list[Operation]:
+        """List operations that are open for longer than that."""
+        async with self._database.autocommit() as connection:
+            return await _operations(
+                connection,
+                "WHERE NOT o.done AND o.create_time < now() - :older_than ORDER BY o.create_time LIMIT :limit",
+                {"older_than": older_than, "limit": limit},
+            )
+
+
+async def _save(connection: AsyncConnection, payment: Payment, entry: tuple[Kind, Money] | None) -> None:
+    parameters = {
+        **_columns(payment),
+        **events.parameters(event_of(payment, entry)),
+        "authorized": payment.authorized.minor_units,
+        "captured": payment.captured.minor_units,
+        "refunded": payment.refunded.minor_units,
+        "gateway_reference": payment.gateway_reference,
+        "failure_reason": payment.failure_reason,
+        "kind": entry[0] if entry else None,
+        "moved": entry[1].minor_units if entry else None,
+    }
+    if not (await connection.execute(text(_SAVE), parameters)).scalar_one():
+        raise PaymentChanged(payment.id)
+
+
+async def _get(connection: AsyncConnection, payment_id: str) -> Payment:
+    found = await _payments(connection, "WHERE p.id = CAST(:id AS uuid)", {"id": payment_id})
+    if not found:
+        raise PaymentNotFound(payment_id)
+    return found[0]
+
+
+async def _locked(connection: AsyncConnection, payment_id: str) -> Payment:
+    await connection.execute(
+        text("SELECT id FROM payments WHERE id = CAST(:id AS uuid) FOR UPDATE"), {"id": payment_id}
+    )
+    return await _get(connection, payment_id)
+
+
+async def _payments(connection: AsyncConnection, where: str, parameters: Mapping[str, Any]) -> list[Payment]:
+    return [_payment(row) for row in await connection.execute(text(_PAYMENT + where), parameters)]
+
+
+async def _operations(connection: AsyncConnection, where: str, parameters: Mapping[str, Any]) -> list[Operation]:
+    rows = await connection.execute(text(_OPERATION + where), parameters)
+    return [
+        Operation(row.id, row.payment_id, Kind(row.kind), Money(row.currency_code, row.amount), row.request_id)
+        for row in rows
+    ]
+
+
+async def _as_if_done(connection: AsyncConnection, payment: Payment) -> Payment:
+    row = (await connection.execute(text(_OPEN_AMOUNTS), {"id": payment.id})).one()
+    currency_code = payment.amount.currency_code
+    return replace(
+        payment,
+        captured=payment.captured + Money(currency_code, int(row.captures)),
+        refunded=payment.refunded + Money(currency_code, int(row.refunds)),
+    )
+
+
+async def _add_operation(connection: AsyncConnection, operation: Operation) -> None:
+    await connection.execute(
+        text(
+            "INSERT INTO operations (id, payment_id, kind, amount, request_id) "
+            "VALUES (CAST(:id AS uuid), CAST(:payment_id AS uuid), :kind, :amount, :request_id)"
+        ),
+        {
+            "id": operation.id,
+            "payment_id": operation.payment_id,
+            "kind": operation.kind,
+            "amount": operation.amount.minor_units,
+            "request_id": operation.request_id,
+        },
+    )
+
+
+def _columns(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": payment.id,
+        "state": payment.state,
+        "version": payment.version,
+        "update_time": payment.update_time,
+    }
+
+
+def _payment(row: Row[Any]) -> Payment:
+    def money(minor_units: int) -> Money:
+        return Money(row.currency_code, minor_units)
+
+    entries = zip(row.ids, row.kinds, row.amounts, row.times, strict=True)
+    return Payment(
+        id=row.id,
+        order_id=row.order_id,
+        customer_id=row.customer_id,
+        state=State(row.state),
+        amount=money(row.amount),
+        authorized=money(row.authorized),
+        captured=money(row.captured),
+        refunded=money(row.refunded),
+        gateway=row.gateway,
+        version=row.version,
+        create_time=row.create_time,
+        update_time=row.update_time,
+        gateway_reference=row.gateway_reference,
+        failure_reason=row.failure_reason,
+        ledger=tuple(LedgerEntry(id_, Kind(kind), money(amount), time) for id_, kind, amount, time in entries),
+    )
+
+
+class SandboxAccounts:
+    """The sandbox gateway's memory. It stands for somebody else's system, so it never shares a transaction with ours."""
+
+    def __init__(self, database: Database) -> None:
+        """`database`: of the payment service."""
+        self._database = database
+
+    async def charge(self, key: str, amount: Money, declined: str | None) -> Approved | Declined:
+        """Open an account for the key unless there is one, and return what was decided for it first."""
+        async with self._database.autocommit() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO sandbox_charges (key, reference, amount, currency_code, declined) "
+                    "VALUES (:key, :reference, :amount, :currency_code, :declined) ON CONFLICT DO NOTHING"
+                ),
+                {
+                    "key": key,
+                    "reference": f"sandbox_{new_id()}",
+                    "amount": amount.minor_units,
+                    "currency_code": amount.currency_code,
+                    "declined": declined,
+                },
+            )
+        return await self.find(key) or Declined("PAYMENT_CANCELLED")
+
+    async def find(self, key: str) -> Approved | Declined | None:
+        """Return what was decided for the key, if anything was."""
+        async with self._database.autocommit() as connection:
+            rows = await connection.execute(
+                text("SELECT reference, declined, closed FROM sandbox_charges WHERE key = :key"), {"key": key}
+            )
+            row = rows.first()
+        if row is None:
+            return None
+        if row.closed:
+            return Declined("PAYMENT_CANCELLED")
+        return Declined(row.declined) if row.declined else Approved(row.reference)
+
+    async def close(self, key: str) -> None:
+        """Hold nothing for the key, also when no account is open for it yet."""
+        async with self._database.autocommit() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO sandbox_charges (key, reference, amount, currency_code, closed) "
+                    "VALUES (:key, '', 0, 'XXX', true) ON CONFLICT (key) DO UPDATE SET closed = true"
+                ),
+                {"key": key},
+            )
+
+    async def move(self, key: str, reference: str, kind: str, amount: Money) -> None:
+        """Note a capture or refund, once for each key."""
+        async with self._database.autocommit() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO sandbox_movements (key, reference, kind, amount) "
+                    "VALUES (:key, :reference, :kind, :amount) ON CONFLICT DO NOTHING"
+                ),
+                {"key": key, "reference": reference, "kind": kind, "amount": amount.minor_units},
+            )

@@ -1,0 +1,58 @@
+"""A client process that keeps calling a service and tells what answers; run by the tests, with a bootstrap of its own.
+
+Arguments: target, path, calls at a time. It prints a line of JSON for each outcome that it sees for the first time,
+and one with all counts when its input closes.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+
+import grpc
+
+DEADLINE_SECONDS = 20
+
+
+class Tally:
+    """How often each outcome was seen, and when for the last time."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self.counts = Counter[str]()
+        self.last: dict[str, float] = {}
+
+    def note(self, outcome: str, seconds: float) -> None:
+        """Count an outcome."""
+        self.last[outcome] = time.time()
+        if outcome not in self.counts:
+            print(json.dumps({"seen": outcome, "at": time.time(), "seconds": seconds}), flush=True)
+        self.counts[outcome] += 1
+
+
+async def call_until(done: asyncio.Event, channel: grpc.aio.Channel, path: str, tally: Tally) -> None:
+    """Call again and again; an outcome is the name of the server, or the code of the error."""
+    method = channel.unary_unary(path)
+    while not done.is_set():
+        begun = time.monotonic()
+        try:
+            outcome = (await method(b"", timeout=DEADLINE_SECONDS)).decode()
+        except grpc.aio.AioRpcError as error:
+            outcome = f"{error.code().name}: {error.details()}"
+        tally.note(outcome, time.monotonic() - begun)
+        await asyncio.sleep(0.001)
+
+
+async def main(target: str, path: str, at_a_time: int) -> None:
+    """Call until the input closes."""
+    tally, done = Tally(), asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, done.set)
+    async with grpc.aio.insecure_channel(target) as channel, asyncio.TaskGroup() as callers:
+        for _ in range(at_a_time):
+            callers.create_task(call_until(done, channel, path, tally))
+    print(json.dumps({"counts": tally.counts, "last": tally.last}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
