@@ -1,0 +1,1 @@
+"""What makes a process a citizen of the mesh: serving, calling, identity, registration, policy, telemetry."""

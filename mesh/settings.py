@@ -1,0 +1,51 @@
+"""What every process of the mesh is told at its start: by ORDERMESH_… variables, or by the file that one of them names."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ORDERMESH_"
+ENV_FILE = f"{PREFIX}ENV_FILE"
+"""Names a file of further variables. What is in the environment itself wins."""
+
+
+class MeshSettings(BaseSettings):
+    """Who this process is, where it listens, and how it reaches the mesh. Durations are in seconds."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    service: str = Field(min_length=1, description="name of the service in Consul, such as order")
+    version: str = "0.1.0"
+    zone: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(gt=0, lt=65536, description="gRPC")
+    metrics_port: int = Field(gt=0, lt=65536, description="Prometheus, plain HTTP")
+
+    consul_http: str = Field(default="http://127.0.0.1:8500", description="the agent")
+    consul_token: SecretStr = SecretStr("")
+    peer_token: SecretStr = SecretStr("")
+    xds_bootstrap: Path | None = Field(default=None, description="file of grpc's xDS bootstrap")
+
+    log_level: str = "INFO"
+    otlp_endpoint: str = Field(default="", description="where spans go; none are recorded when empty")
+    trace_sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    drain_seconds: float = Field(default=10.0, gt=0, description="how long calls may run on after a stop")
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - pydantic's own signature
+        """Read the environment and the file named by ORDERMESH_ENV_FILE, which must be there when named."""
+        file = os.environ.get(ENV_FILE)
+        if file and not Path(file).is_file():
+            message = f"{ENV_FILE} names {file}, which does not exist; `make up` writes it"
+            raise FileNotFoundError(message)
+        super().__init__(_env_file=file, **values)
+
+    @property
+    def instance(self) -> str:
+        """The name of this process, unlike that of any other: service, host and port."""
+        return f"{self.service}-{socket.gethostname()}-{self.port}"
