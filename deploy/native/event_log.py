@@ -1,7 +1,7 @@
 """Reading events back from Kafka for people: from a chosen offset on, and decoded by the contract they name.
 
-Nothing generated is imported: the message types come from build/descriptors.binpb, so that every event of every
-contract can be shown.
+Nothing generated is imported: the message types come from build/descriptors.binpb, so that every event of
+every contract can be shown.
 """
 
 import datetime as dt
@@ -84,7 +84,7 @@ def decode(message: Message, contracts: Contracts) -> Event:
 
 
 def positions(bootstrap: str, topics: Sequence[str], spec: OffsetSpec) -> list[TopicPartition]:
-    """Find where each partition of `topics` begins or ends now. Raises KafkaException if the broker is away."""
+    """Find where each partition of `topics` begins or ends now. Raises KafkaException."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
     known = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     asked = {

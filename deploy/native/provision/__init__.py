@@ -1,4 +1,4 @@
-"""Bringing each component of a native stack to the state that services expect; every step may be run again."""
+"""Bringing each component of a native stack to the state that services expect, as often as one likes."""
 
 from deploy.native.provision.catalogue import seed
 from deploy.native.provision.connect import connectors

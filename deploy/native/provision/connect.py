@@ -1,4 +1,4 @@
-"""Outbox connectors: one per service, rendered from deploy/debezium/outbox.json, which carry its events to Kafka."""
+"""Outbox connectors: one per service, rendered from deploy/debezium/outbox.json, carries its events."""
 
 import json
 import string

@@ -1,7 +1,7 @@
 """Consul's access control: a policy and a token of its own for the agent, the control plane and each service.
 
-Whoever brings no token may do nothing. A token's accessor id follows from its holder's name and its secret comes from
-the install's secrets, so that running this again finds what it made.
+Whoever brings no token may do nothing. A token's accessor id follows from its holder's name and its secret
+comes from the install's secrets, so that running this again finds what it made.
 """
 
 import json
@@ -44,8 +44,9 @@ def consul(runtime: Runtime) -> str:
 def rules_of(holder: str) -> Rules:
     """Say the least that a holder needs: AGENT, CONTROL_PLANE or a service.
 
-    A service registers itself, asks for its identity and reads its own intentions, which is what `write` on its name
-    means; that it reads no catalogue is the point of the control plane, which reads all and writes itself only.
+    A service registers itself, asks for its identity and reads its own intentions, which is what `write`
+    on its name means; that it reads no catalogue is the point of the control plane, which reads all and
+    writes itself only.
     """
     if holder == AGENT:
         return {"node_prefix": {"": WRITE}, "service_prefix": {"": READ}}
@@ -64,9 +65,7 @@ def _ensure_policy(client: Consul, holder: str, rules: Rules) -> list[str]:
         return [f"policy {name} created"]
     if json.loads(client.acl.policy.read(found["ID"])["Rules"]) == rules:
         return []
-    client.acl.policy.update(
-        found["ID"], name=name, description=f"What {holder} may do.", rules=rules
-    )
+    client.acl.policy.update(found["ID"], name=name, description=f"What {holder} may do.", rules=rules)
     return [f"policy {name} changed"]
 
 

@@ -52,8 +52,8 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
 def xds_bootstrap(runtime: Runtime, name: str) -> dict[str, object]:
     """Say where a process finds the control plane and what it is called there.
 
-    All replicas stand in one address, because gRPC moves on to the next of an address at once, but to a second entry of
-    `xds_servers` only for resources that it has never seen.
+    All replicas stand in one address, because gRPC moves on to the next of an address at once, but to a
+    second entry of `xds_servers` only for resources that it has never seen.
     """
     first = runtime.port(CONTROL_PLANE, "grpc")
     replicas = range(first, first + runtime.topology.mesh.control_plane_replicas)

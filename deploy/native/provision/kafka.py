@@ -43,8 +43,8 @@ class Topic:
 def topics(runtime: Runtime) -> str:
     """Create the topics that are missing and set back settings that drifted.
 
-    Partitions are never added to an existing topic: that would send a key's later events to another partition and
-    lose their order. The summary says so instead.
+    Partitions are never added to an existing topic: that would send a key's later events to another
+    partition and lose their order. The summary says so instead.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap(runtime), "log_level": 2})
     existing = wait_for("Kafka", lambda: _partitions(admin), errors=(KafkaException,))

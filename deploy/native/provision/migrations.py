@@ -41,7 +41,8 @@ def _migrate(runtime: Runtime, kept: Secrets, service: str) -> list[str]:
         check=False,
     )
     if done.returncode != 0:
-        raise ProvisionError(f"the migrations of {service} failed:\n{_last_lines(done.stderr or done.stdout)}")
+        output = _last_lines(done.stderr or done.stdout)
+        raise ProvisionError(f"the migrations of {service} failed:\n{output}")
     after = postgres.revision(runtime, service)
     return [f"{service} {before or 'empty'} -> {after}"] if after != before else []
 

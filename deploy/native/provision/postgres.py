@@ -1,7 +1,7 @@
 """Databases, roles and replication slots: what services and Debezium find in PostgreSQL when they start.
 
-Each service has a database that only three roles may enter: its owner (runs migrations), its app role (what the
-service runs as; migrations grant it what it needs) and debezium (reads the WAL).
+Each service has a database that only three roles may enter: its owner (runs migrations), its app role (what
+the service runs as; migrations grant it what it needs) and debezium (reads the WAL).
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def databases(runtime: Runtime) -> str:
 def slots(runtime: Runtime) -> str:
     """Create each migrated service's replication slot, before the service writes its first event.
 
-    Raises ProvisionError when PostgreSQL has given a slot up: what the slot kept is gone, which needs a decision.
+    Raises ProvisionError when PostgreSQL has given a slot up: what it kept is gone, which needs a decision.
     """
     changes: list[str] = []
     for name, service in runtime.topology.services.items():
@@ -87,7 +87,7 @@ def is_migrated(runtime: Runtime, service: str) -> bool:
 
 @contextmanager
 def connect(runtime: Runtime, database: str = MAINTENANCE_DATABASE) -> Iterator[Connection]:
-    """Open a session of the superuser in which each statement commits by itself; waits for PostgreSQL to start."""
+    """Open a session of the superuser in which each statement commits by itself; waits for the server."""
     password = secrets.ensure(runtime.root, runtime.topology.services).postgres_superuser_password
     connection = wait_for(
         "PostgreSQL",
@@ -165,8 +165,8 @@ def _ensure_slot(connection: Connection, slot: str, publication: str) -> list[st
         return [f"slot {slot} created{_unpublished(connection)}"]
     if found[0] == "lost":
         raise ProvisionError(
-            f"PostgreSQL gave up the slot {slot}: it kept more WAL than max_slot_wal_keep_size allows, and the"
-            f" events in it never reached Kafka. Drop the slot, run this again, and republish them."
+            f"PostgreSQL gave up the slot {slot}: it kept more WAL than max_slot_wal_keep_size allows, and"
+            f" the events in it never reached Kafka. Drop the slot, run this again, and republish them."
         )
     return []
 
