@@ -1,4 +1,4 @@
-"""The control plane process, `python -m mesh.control_plane`. It listens as soon as it knows all of Consul's state.
+"""The control plane process, `python -m mesh.control_plane`. It listens once it knows all of Consul's state.
 
 Until then nobody can connect, so clients turn to the other replica. From then on it serves the last good
 snapshot, whatever happens to Consul.
@@ -26,6 +26,8 @@ from mesh.control_plane.watch import ConsulCatalog, watch
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
 
+NAME = "control-plane"
+
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 
 SERVER_OPTIONS = (
@@ -40,8 +42,8 @@ GRACE_SECONDS = 1.0
 
 
 async def run(settings: MeshSettings) -> None:
-    """Serve until cancelled. Whatever else ends is a defect and ends the process; its supervisor starts it anew."""
-    log, metrics, publication = get_logger("control-plane"), Metrics(REGISTRY), Publication()
+    """Serve until cancelled. Whatever else ends it is a defect, and its supervisor starts it anew."""
+    log, metrics, publication = get_logger(NAME), Metrics(REGISTRY), Publication()
     services = repeatable_methods(Contract.load())
     publisher = Publisher(services, publication, metrics, log)
     discovery = AggregatedDiscovery(settings.instance, publication, metrics, log)
@@ -55,7 +57,8 @@ async def run(settings: MeshSettings) -> None:
 
 @contextlib.asynccontextmanager
 async def _consul(settings: MeshSettings) -> AsyncIterator[ConsulCatalog]:
-    headers = {"X-Consul-Token": settings.consul_token} if settings.consul_token else {}
+    token = settings.consul_token.get_secret_value()
+    headers = {"X-Consul-Token": token} if token else {}
     connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
     async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
         yield ConsulCatalog(http)
@@ -94,8 +97,8 @@ async def stop_on_signals(work: Coroutine[None, None, None]) -> None:
 
 def main() -> None:
     """Read the settings from the environment, and run."""
-    settings = MeshSettings(service="control-plane")
-    configure_logging(settings)
+    settings = MeshSettings(service=NAME)
+    configure_logging(settings.log_level, settings.service)
     start_http_server(settings.metrics_port, settings.host)
     uvloop.run(stop_on_signals(run(settings)))
 

@@ -3,14 +3,11 @@
 from mesh.contract import Contract, Idempotency
 
 
-def repeatable_methods(contract: Contract) -> dict[str, tuple[str, ...]]:
-    """List the known services, each with the paths of its methods that have no effect, or the same when repeated.
-
-    The name of a service is the domain in its package: `ordermesh.<name>.v1`.
-    """
-    found: dict[str, tuple[str, ...]] = {}
+def repeatable_methods(contract: Contract) -> dict[str, list[str]]:
+    """List the known services, each with the paths of its methods that may run once or many times."""
+    found: dict[str, list[str]] = {}
     for method in contract.methods:
-        name = method.service.split(".")[1]
-        repeatable = method.idempotency in (Idempotency.SAFE, Idempotency.IDEMPOTENT)
-        found[name] = (*found.get(name, ()), *((method.full_name,) if repeatable else ()))
+        paths = found.setdefault(method.domain, [])
+        if method.idempotency in (Idempotency.SAFE, Idempotency.IDEMPOTENT):
+            paths.append(method.full_name)
     return found

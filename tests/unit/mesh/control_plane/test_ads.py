@@ -9,8 +9,9 @@ import structlog
 from envoy.service.discovery.v3 import discovery_pb2
 from prometheus_client import CollectorRegistry
 
-from mesh.control_plane.ads import AggregatedDiscovery, Publication
+from mesh.control_plane.ads import AggregatedDiscovery
 from mesh.control_plane.metrics import Metrics
+from mesh.control_plane.publication import Publication
 from mesh.control_plane.snapshot import ResourceType
 from tests.unit.mesh.control_plane.examples import instance, snapshot_of
 

@@ -1,0 +1,42 @@
+"""Which calls may be repeated, by the contracts."""
+
+from datetime import timedelta
+
+from mesh.contract import Access, AccessKind, Contract, Idempotency, MethodPolicy, RateClass
+from mesh.control_plane.retries import repeatable_methods
+
+
+def method(service: str, name: str, idempotency: Idempotency) -> MethodPolicy:
+    """Make the policy of a method; only what it says about repeating matters here."""
+    return MethodPolicy(
+        full_name=f"/{service}/{name}",
+        service=service,
+        method=name,
+        access=Access(AccessKind.PUBLIC),
+        deadline=timedelta(seconds=1),
+        idempotency=idempotency,
+        rate=RateClass.DEFAULT,
+        cache_ttl=None,
+        unrestricted_permission="",
+        bindings=(),
+    )
+
+
+def test_safe_and_idempotent_methods_may_be_repeated_and_others_never() -> None:
+    """What may have an effect each time is not named, so its route has no retry policy."""
+    methods = (
+        method("ordermesh.order.v1.OrderService", "GetOrder", Idempotency.SAFE),
+        method("ordermesh.order.v1.OrderService", "CreateOrder", Idempotency.ONCE),
+        method("ordermesh.order.v1.OrderService", "CancelOrder", Idempotency.IDEMPOTENT),
+        method("ordermesh.auth.v1.AuthService", "Register", Idempotency.ONCE),
+    )
+
+    found = repeatable_methods(Contract({each.full_name: each for each in methods}))
+
+    assert found == {
+        "order": [
+            "/ordermesh.order.v1.OrderService/GetOrder",
+            "/ordermesh.order.v1.OrderService/CancelOrder",
+        ],
+        "auth": [],
+    }
