@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from deploy.native.errors import StackError
+
 PAUSE_S = 0.1
 DEFAULT_TIMEOUT_S = 60.0
 
 T = TypeVar("T")
 
 
-class ProvisionError(Exception):
+class ProvisionError(StackError):
     """A component could not be brought to the state it should have; the message says what to look at."""
 
 
