@@ -1,7 +1,7 @@
 """One native stack of one checkout: its names, its ports and the folders it may write to.
 
-Everything about a stack that is decided by `topology.toml`, `ports.toml` and the environment is answered here,
-so that two stacks, such as a developer's and that of the tests, never meet on a port or in a folder.
+What `topology.toml`, `ports.toml` and the environment decide is answered here, so that two stacks,
+such as a developer's and that of the tests, never meet on a port or in a folder.
 """
 
 import tomllib
@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.native.errors import ConfigurationError
 from deploy.native.versions import Pin, read_pins
 
 PORT_OFFSET = "ORDERMESH_PORT_OFFSET"
 ROOT = "ORDERMESH_RUN"
 HIGHEST_PORT = 65535
-
-
-class ConfigurationError(Exception):
-    """A setting of the stack makes no sense; the message says which and what would."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Source = Literal["pypi", "go", "maven"]
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One component; `origin` is its PyPI package or Go module. Maven's are named in the pom, so theirs is empty."""
+    """One component; `origin` is its PyPI package or Go module, or empty where a pom names it."""
 
     name: str
     source: Source

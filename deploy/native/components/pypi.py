@@ -1,0 +1,57 @@
+"""Components that come as a wheel. They stay outside of our environment: some would shadow its packages."""
+
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from deploy.native.components.commands import run
+from deploy.native.versions import Pin
+
+# The packages of xds-protos that no other distribution brings; its google and opentelemetry are older copies.
+XDS_PACKAGES = ("envoy", "udpa", "xds", "validate", "cel")
+SCRIPT = """\
+#!/usr/bin/env python3
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from {module} import main
+
+main()
+"""
+
+
+def unpack(pin: Pin, folder: Path) -> None:
+    """Put the files of one wheel into the folder, without what it depends on."""
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wanted = ["--no-deps", "--no-compile", "--only-binary=:all:", f"{pin.origin}=={pin.version}"]
+    run([*pip, "install", "--target", folder, *wanted], cwd=folder)
+    # pip's scripts name the environment of today, which may be gone tomorrow.
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+
+
+def unpack_xds_protos(pin: Pin, folder: Path) -> None:
+    """Keep only what is Envoy's."""
+    unpack(pin, folder)
+    keep(folder, XDS_PACKAGES)
+
+
+def unpack_supervisor(pin: Pin, folder: Path) -> None:
+    """Add scripts that run on any Python; the package itself needs nothing but the standard library."""
+    unpack(pin, folder)
+    (folder / "bin").mkdir()
+    for program in ("supervisord", "supervisorctl"):
+        script = folder / "bin" / program
+        script.write_text(SCRIPT.format(module=f"supervisor.{program}"), encoding="utf-8")
+        script.chmod(0o755)
+
+
+def keep(folder: Path, names: Iterable[str]) -> None:
+    """Remove everything else from the folder."""
+    for path in set(folder.iterdir()) - {folder / name for name in names}:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
