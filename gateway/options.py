@@ -7,6 +7,11 @@ from gateway.settings import EdgeSettings
 from mesh.contract import Contract
 
 
+BOOTSTRAP = "bootstrap.json"
+OPENAPI = "openapi.json"
+PEER_TOKEN = "peer-token"  # noqa: S105 - the name of a file
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Where the edge listens. `keys` is its own way to auth's public keys, `admin` is Envoy's administration."""
@@ -19,15 +24,27 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """What Envoy reads at start, and the folder it caches replies in."""
+    """What Envoy reads at start: the server certificate, the built contracts, and the folder of what `write` makes."""
 
     certificate: Path
     private_key: Path
     descriptors: Path
-    openapi: Path
-    api_page: Path
-    swagger_ui: Path
-    cache: Path
+    folder: Path
+
+    @property
+    def bootstrap(self) -> Path:
+        """The configuration itself."""
+        return self.folder / BOOTSTRAP
+
+    @property
+    def openapi(self) -> Path:
+        """The description of the REST API."""
+        return self.folder / OPENAPI
+
+    @property
+    def peer_token(self) -> Path:
+        """The secret by which services know the edge; in a file of its own, so that no dump of the configuration has it."""
+        return self.folder / PEER_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,5 +62,6 @@ class Options:
     files: Files
     control_plane: tuple[int, ...]
     peer_token: str = field(repr=False)
+    region: str = ""
     zone: str = ""
     host: str = "127.0.0.1"
