@@ -67,6 +67,11 @@ def current() -> Call:
     return _current.get()
 
 
+def enter(call: Call) -> None:
+    """Make `call` the current one until the task ends."""
+    _current.set(call)
+
+
 @contextlib.contextmanager
 def serving(call: Call) -> Iterator[Call]:
     """Make `call` the current one inside."""

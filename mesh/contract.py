@@ -1,4 +1,4 @@
-"""What the contracts say about each method, read from the built descriptors: the one source of every rule about calls."""
+"""What the contracts say about each method, read from the built descriptors: the source of every rule about calls."""
 
 import enum
 from collections.abc import Iterator, Mapping

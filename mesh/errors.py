@@ -1,6 +1,8 @@
 """The errors that callers are told about. Nothing here knows gRPC; mesh.status says how each one travels.
 
-    Error
+::
+
+    mesh.errors.Error
     ├── InvalidArgument      the request itself is wrong
     ├── OutOfRange           … beyond the end of what there is
     ├── Unauthenticated      who is calling?
@@ -137,7 +139,7 @@ class Cancelled(Error):
 
 
 class Unimplemented(Error):
-    """This server doesn't know the method."""
+    """The server doesn't know the method."""
 
     code = "UNIMPLEMENTED"
 

@@ -1,4 +1,4 @@
-"""What every process of the mesh is told at its start: by ORDERMESH_… variables, or by the file that one of them names."""
+"""What every process of the mesh is told at its start: by ORDERMESH_… variables, or by the file one of them names."""
 
 import os
 import socket

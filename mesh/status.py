@@ -1,5 +1,7 @@
 """How errors travel: mesh.errors to google.rpc.Status and back. The one place that knows both."""
 
+from typing import TypeVar
+
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import DecodeError, Message
@@ -11,6 +13,8 @@ DOMAIN = "ordermesh"
 DETAILS_KEY = "grpc-status-details-bin"
 # Status details travel in a header; whatever makes it bigger than servers take would lose the whole answer.
 MAX_VIOLATIONS = 20
+
+M = TypeVar("M", bound=Message)
 
 _GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -87,7 +91,7 @@ def _read_details(failure: grpc.aio.AioRpcError) -> Details:
     )
 
 
-def _find[M: Message](status: status_pb2.Status, into: M) -> M | None:
+def _find(status: status_pb2.Status, into: M) -> M | None:
     part: any_pb2.Any
     for part in status.details:
         if part.Unpack(into):

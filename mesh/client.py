@@ -1,0 +1,130 @@
+"""Calling another service by its contract: deadline, identity and errors of each call, around grpc's own xDS channel.
+
+Which instance answers, retries and ejection are the channel's business (mesh/control_plane). A deadline is ours: xDS
+timeouts fire early in grpc's C-core (grpc#40633).
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+import grpc
+from google.protobuf.message import Message
+
+from mesh import context, errors, headers, metrics, status
+from mesh.contract import Contract, MethodPolicy
+from mesh.settings import MeshSettings
+
+Stub = TypeVar("Stub")
+Target = Callable[[str], str]
+
+OPTIONS = (
+    # Each side may send a header of up to 16 KiB: errors carry details.
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+
+def by_xds(domain: str) -> str:
+    """Have the control plane say who serves a domain."""
+    return f"xds:///{domain}"
+
+
+class Clients:
+    """One channel to each service, shared by all who call it."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        settings: MeshSettings,
+        interceptors: tuple[grpc.aio.ClientInterceptor, ...] = (),
+        target: Target = by_xds,
+    ) -> None:
+        """`target` turns the name of a domain into what gRPC dials."""
+        self._contract = contract
+        self._identity = (
+            (headers.PEER, settings.service),
+            (headers.PEER_TOKEN, settings.peer_token.get_secret_value()),
+        )
+        self._interceptors = interceptors
+        self._target = target
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
+        """Return what looks like the stub, with each method held to its contract.
+
+        Calls act for the end user who is being served, unless `as_service`. They raise mesh.errors.
+        """
+        methods = {policy.method: policy for policy in self._contract.methods if policy.service == service}
+        if not methods:
+            message = f"no contract has a service {service}"
+            raise LookupError(message)
+        domain = next(iter(methods.values())).domain
+        inner = stub(self._channel(domain))
+        return cast("Stub", _Client(inner, methods, self._identity, as_service=as_service))
+
+    async def close(self) -> None:
+        """Close every channel."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    def _channel(self, domain: str) -> grpc.aio.Channel:
+        if domain not in self._channels:
+            self._channels[domain] = grpc.aio.insecure_channel(
+                self._target(domain), options=OPTIONS, interceptors=self._interceptors
+            )
+        return self._channels[domain]
+
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class _Client:
+    """The methods of one service."""
+
+    def __init__(self, stub: object, methods: dict[str, MethodPolicy], identity: Metadata, *, as_service: bool) -> None:
+        for name, policy in methods.items():
+            setattr(self, name, _Method(getattr(stub, name), policy, identity, as_service=as_service))
+
+
+class _Method:
+    """One method, called like the stub's own."""
+
+    def __init__(
+        self,
+        call: Callable[..., Awaitable[Message]],
+        policy: MethodPolicy,
+        identity: Metadata,
+        *,
+        as_service: bool,
+    ) -> None:
+        self._call = call
+        self._policy = policy
+        self._limit = policy.deadline.total_seconds()
+        self._identity = identity
+        self._as_service = as_service
+        self._name = policy.full_name.removeprefix("/")
+
+    async def __call__(self, request: Message, *, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
+        """Call, within the contract's deadline, what is left of the caller's, and `timeout`."""
+        begun = time.perf_counter()
+        code = "OK"
+        try:
+            return await self._call(request, timeout=self._time(timeout), metadata=self._metadata())
+        except grpc.aio.AioRpcError as failure:
+            code = failure.code().name
+            raise status.error_from(failure) from failure
+        finally:
+            metrics.made(self._name, code).observe(time.perf_counter() - begun)
+
+    def _time(self, timeout: float | None) -> float:
+        left = min(each for each in (self._limit, timeout, context.current().remaining()) if each is not None)
+        if left <= 0:
+            raise errors.DeadlineExceeded(f"no time left to call {self._name}", reason="DEADLINE_EXCEEDED")
+        return left
+
+    def _metadata(self) -> Metadata:
+        call = context.current()
+        own = (*self._identity, (headers.REQUEST_ID, call.request_id or context.new_request_id()))
+        return own if self._as_service or not call.claims else (*own, (headers.CLAIMS, call.claims))

@@ -1,0 +1,175 @@
+"""A process of the mesh from start to end: `run(name, build)` is all that a service's __main__ calls."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, TypeVar
+
+import grpc
+import prometheus_client
+import uvloop
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from mesh.client import Clients
+from mesh.contract import Contract
+from mesh.gate import Gate
+from mesh.health import Check, Health
+from mesh.registry import Registry
+from mesh.settings import MeshSettings
+from mesh.telemetry import configure_logging, get_logger
+from mesh.tracing import client_interceptors, configure_tracing, server_interceptor
+
+_log = get_logger(__name__)
+
+Entered = TypeVar("Entered")
+Stub = TypeVar("Stub")
+Worker = Callable[[asyncio.Event], Awaitable[None]]
+
+SERVER_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # A second process on the port would take half of the connections: let it fail.
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+)
+# Clients hear from the control plane within milliseconds that an instance left; until then it still serves.
+LEAVE_SECONDS = 0.3
+SHORTEST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+
+
+class Application:
+    """What a service puts together in its `build`: what it stands on, serves, calls and does in the background."""
+
+    def __init__(self, settings: MeshSettings, contract: Contract, clients: Clients, stack: AsyncExitStack) -> None:
+        """Made by `run`."""
+        self.settings = settings
+        self.services: dict[str, Callable[[grpc.aio.Server], None]] = {}
+        self.checks: dict[str, Check] = {}
+        self.workers: dict[str, Worker] = {}
+        self._contract = contract
+        self._clients = clients
+        self._stack = stack
+
+    async def enter(self, manager: AbstractAsyncContextManager[Entered]) -> Entered:
+        """Open something that is closed when the process ends, the last opened first."""
+        return await self._stack.enter_async_context(manager)
+
+    def serve(self, servicer: object, add: Callable[[Any, grpc.aio.Server], None], service: str) -> None:
+        """Serve a contract; `add` is the generated add_…_to_server, `service` the full name. Raises LookupError."""
+        if service not in self._contract.services:
+            message = f"no contract has a service {service}; run `make proto`"
+            raise LookupError(message)
+        self.services[service] = lambda server: add(servicer, server)
+
+    def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
+        """Return a stub held to its contract; see mesh.client."""
+        return self._clients.client(stub, service, as_service=as_service)
+
+    def add_check(self, name: str, check: Check) -> None:
+        """Let health depend on `check`, which raises when the dependency can't be used."""
+        self.checks[name] = check
+
+    def background(self, name: str, worker: Worker) -> None:
+        """Run `worker(stop)` beside the calls; one that fails is started again. It ends soon after `stop` is set."""
+        self.workers[name] = worker
+
+
+Build = Callable[[Application], Awaitable[None]]
+
+
+def run(name: str, build: Build) -> None:
+    """Run the service until SIGTERM or SIGINT; then leave Consul, finish what is being answered, and end."""
+    uvloop.run(_run(MeshSettings(service=name), build))
+
+
+async def _run(settings: MeshSettings, build: Build) -> None:
+    configure_logging(settings.log_level, settings.service)
+    if settings.xds_bootstrap:
+        os.environ["GRPC_XDS_BOOTSTRAP"] = str(settings.xds_bootstrap)
+    tracing = configure_tracing(settings)
+    contract = Contract.load()
+    stop = _stop_on_signals()
+    metrics_server, _ = prometheus_client.start_http_server(settings.metrics_port, settings.host)
+    async with AsyncExitStack() as stack:
+        stack.callback(metrics_server.shutdown)
+        stack.callback(tracing.shutdown)
+        clients = Clients(contract, settings, client_interceptors(tracing))
+        stack.push_async_callback(clients.close)
+        application = Application(settings, contract, clients, stack)
+        await build(application)
+        gate = Gate(contract, settings.peer_token.get_secret_value())
+        server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
+        await _serve(application, server, stop)
+
+
+async def _serve(application: Application, server: grpc.aio.Server, stop: asyncio.Event) -> None:
+    settings = application.settings
+    health = Health(tuple(application.services))
+    for name, check in application.checks.items():
+        health.add(name, check)
+    _add_services(application, server, health)
+    server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await server.start()
+    _log.info("serving", address=f"{settings.host}:{settings.port}", version=settings.version)
+
+    checks_end, workers_end = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        registry = tasks.create_task(Registry(settings).keep(stop))
+        tasks.create_task(health.follow(checks_end))
+        workers = [
+            tasks.create_task(_keep_running(name, worker, workers_end)) for name, worker in application.workers.items()
+        ]
+        await stop.wait()
+        await registry
+        await asyncio.sleep(LEAVE_SECONDS)
+        checks_end.set()
+        await health.leave()
+        await server.stop(settings.drain_seconds)
+        workers_end.set()
+        await _finish(workers, settings.drain_seconds)
+    _log.info("stopped")
+
+
+def _add_services(application: Application, server: grpc.aio.Server, health: Health) -> None:
+    for add in application.services.values():
+        add(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    names = (*application.services, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+
+
+async def _keep_running(name: str, worker: Worker, stop: asyncio.Event) -> None:
+    """Run a worker; after a failure again, a little later each time."""
+    pause = SHORTEST_PAUSE_SECONDS
+    while not stop.is_set():
+        try:
+            await worker(stop)
+        except Exception:  # noqa: BLE001 - one failure must not end what only this worker does
+            _log.exception("a worker failed", worker=name, again_in_seconds=pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _finish(workers: list[asyncio.Task[None]], patience: float) -> None:
+    if not workers:
+        return
+    _, late = await asyncio.wait(workers, timeout=patience)
+    for worker in late:
+        _log.warning("a worker did not finish in time", worker=worker.get_name())
+        worker.cancel()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    return stop

@@ -1,0 +1,64 @@
+"""Logs as JSON lines on standard output, each with the request id and the actor of the call it belongs to."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from opentelemetry import trace
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from mesh import context
+
+_LEVELS = logging.getLevelNamesMapping()
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """Return a logger. `log.info("order moved", order_id=…)`: a constant sentence, then what it is about."""
+    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    return logger
+
+
+def configure_logging(level: str, service: str) -> None:
+    """Set up the logs of this process, those of libraries too. Raises KeyError for an unknown level."""
+    shared: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _Stamp(service),
+        structlog.processors.dict_tracebacks,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(_LEVELS[level.upper()], logging.WARNING), force=True)
+
+
+class _Stamp:
+    """Adds what every line has: the service, and of the call being served its request, actor and trace."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        line["service"] = self._service
+        call = context.current()
+        if call.request_id:
+            line.setdefault("request_id", call.request_id)
+            line.setdefault("actor", call.caller.actor)
+        span = trace.get_current_span().get_span_context()
+        if span.is_valid:
+            line["trace_id"] = trace.format_trace_id(span.trace_id)
+        return line
