@@ -1,4 +1,4 @@
-"""What a consumer is handed: a record as Kafka keeps it, and the event that it carries (CloudEvents binary mode)."""
+"""What a consumer is handed: a record as Kafka keeps it, and the event in it (CloudEvents binary mode)."""
 
 import uuid
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError, Message
 
 M = TypeVar("M", bound=Message)
+MessageType = type[M]
+"""A generated message class."""
 
 
 class UndecodableError(Exception):
@@ -34,7 +36,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event. `id` is the same on every delivery; `sequence` counts the events of its subject, the aggregate."""
+    """An event.
+
+    `id` is the same on every delivery; `sequence` counts the events of `subject`, the aggregate.
+    """
 
     id: str
     type: str
@@ -48,7 +53,7 @@ class ReceivedEvent:
     topic: str
     payload: bytes = field(repr=False)
 
-    def message(self, kind: type[M]) -> M:
+    def message(self, kind: MessageType[M]) -> M:
         """Parse the payload. Raises UndecodableError when it is no such message."""
         if kind.DESCRIPTOR.full_name != self.type:
             raise UndecodableError(f"event {self.id} is a {self.type}, not a {kind.DESCRIPTOR.full_name}")
@@ -59,7 +64,7 @@ class ReceivedEvent:
 
 
 def event_in(record: Record) -> ReceivedEvent:
-    """Read the event that a record carries. Raises UndecodableError, naming the header that is missing or wrong."""
+    """Read the event that a record carries. Raises UndecodableError that names the header that is wrong."""
     return ReceivedEvent(
         id=_uuid(record, "ce_id"),
         type=_text(record, "ce_type"),

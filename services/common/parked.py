@@ -1,0 +1,190 @@
+"""Events that have not taken effect yet: those that failed, and those of the same key held back behind them.
+
+The events themselves are in the dead-letter topic; here stands where, and in which order. The parked events of a key
+are a queue: what comes under that key joins its end, and when the first is through, the next has its turn. So order
+per key holds although one failed, and the key is free again in the very commit that ends the queue.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.database import Database
+from services.common.received import Record
+
+_COLUMNS = """
+id, topic, key, partition, "offset", dead_letter_partition, dead_letter_offset, state, reason, error,
+parked_at
+"""
+_PARK = """
+INSERT INTO parked_events (consumer, topic, key, partition, "offset", dead_letter_partition,
+                           dead_letter_offset, state, reason, error)
+VALUES (:consumer, :topic, :key, :partition, :offset, :dead_letter_partition,
+        :dead_letter_offset, :state, :reason, :error)
+ON CONFLICT (consumer, topic, partition, "offset") DO NOTHING
+"""
+_NEXT = f"""
+SELECT {_COLUMNS} FROM parked_events AS this
+WHERE consumer = :consumer AND state = 'WAITING' AND NOT EXISTS (
+    SELECT FROM parked_events AS earlier
+    WHERE earlier.consumer = this.consumer AND earlier.topic = this.topic AND earlier.key = this.key
+      AND earlier.id < this.id
+)
+ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - constants only
+_LIST = f"""
+SELECT {_COLUMNS} FROM parked_events
+WHERE consumer = :consumer AND (CAST(:topic AS text) IS NULL OR topic = :topic) ORDER BY id
+"""  # noqa: S608 - constants only
+_REPLAY = """
+UPDATE parked_events SET state = 'WAITING'
+WHERE consumer = :consumer AND topic = :topic AND state = 'FAILED'
+  AND (CAST(:id AS bigint) IS NULL OR id = :id)
+"""
+_FAIL = "UPDATE parked_events SET state = 'FAILED', reason = :reason, error = :error WHERE id = :id"
+_REMOVE = "DELETE FROM parked_events WHERE id = :id"
+_DISCARD = "DELETE FROM parked_events WHERE consumer = :consumer AND topic = :topic AND id = :id"
+_COUNT = """
+SELECT count(*) FILTER (WHERE state = 'FAILED') AS failed, count(*) FILTER (WHERE state = 'WAITING') AS waiting
+FROM parked_events WHERE consumer = :consumer
+"""
+
+
+class State(StrEnum):
+    """What a parked event waits for."""
+
+    FAILED = "FAILED"
+    """Somebody who has it replayed, or discards it."""
+
+    WAITING = "WAITING"
+    """Its turn: the consumer handles it as soon as it is the first of its key."""
+
+
+class Reason(StrEnum):
+    """Why an event is parked; the header `dlq_reason`."""
+
+    UNDECODABLE = "UNDECODABLE"
+    """It is no event of ours."""
+
+    REFUSED = "REFUSED"
+    """The handler raised what no retry can mend."""
+
+    RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+    """The handler kept failing."""
+
+    HELD_BACK = "HELD_BACK"
+    """Nothing is wrong with it, but an earlier one of its key is parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Where a record is in the dead-letter topic of its topic."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEvent:
+    """An event that has not taken effect yet, and where it came from."""
+
+    id: int
+    topic: str
+    key: bytes
+    partition: int
+    offset: int
+    dead_letter: DeadLetter
+    state: State
+    reason: Reason
+    error: str
+    parked_at: datetime
+
+
+class ParkedEvents:
+    """The parked events of one consumer group."""
+
+    def __init__(self, database: Database, consumer: str) -> None:
+        """`database`: of the service that consumes. `consumer`: the group."""
+        self._database = database
+        self._consumer = consumer
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open the transaction in which a parked event is handled."""
+        return self._database.transaction()
+
+    async def park(self, record: Record, letter: DeadLetter, reason: Reason, error: str) -> None:
+        """Commit that the record waits in the dead-letter topic; once for each record."""
+        parameters = {
+            "consumer": self._consumer,
+            "topic": record.topic,
+            "key": record.key,
+            "partition": record.partition,
+            "offset": record.offset,
+            "dead_letter_partition": letter.partition,
+            "dead_letter_offset": letter.offset,
+            "state": State.WAITING if reason is Reason.HELD_BACK else State.FAILED,
+            "reason": reason,
+            "error": error,
+        }
+        async with self._database.autocommit() as connection:
+            await connection.execute(text(_PARK), parameters)
+
+    async def next(self, connection: AsyncConnection) -> ParkedEvent | None:
+        """Lock an event whose turn has come, for this transaction; none that another process has locked."""
+        row = (await connection.execute(text(_NEXT), {"consumer": self._consumer})).first()
+        return None if row is None else _event(row)
+
+    async def remove(self, connection: AsyncConnection, event: ParkedEvent) -> None:
+        """Take it off the queue, in the transaction of its effect."""
+        await connection.execute(text(_REMOVE), {"id": event.id})
+
+    async def fail(self, event: ParkedEvent, reason: Reason, error: str) -> None:
+        """Commit that it failed again."""
+        async with self._database.autocommit() as connection:
+            await connection.execute(text(_FAIL), {"id": event.id, "reason": reason, "error": error})
+
+    async def list(self, topic: str | None = None) -> Sequence[ParkedEvent]:
+        """All that are parked, of one topic or of all, oldest first."""
+        async with self._database.autocommit() as connection:
+            rows = await connection.execute(text(_LIST), {"consumer": self._consumer, "topic": topic})
+            return [_event(row) for row in rows]
+
+    async def replay(self, topic: str, event_id: int | None) -> int:
+        """Have the failed ones of the topic, or only one, handled again. Returns how many."""
+        return await self._change(_REPLAY, topic, event_id)
+
+    async def discard(self, topic: str, event_id: int) -> int:
+        """Give one up for good; what waits behind it goes on. Returns how many there were."""
+        return await self._change(_DISCARD, topic, event_id)
+
+    async def count(self) -> tuple[int, int]:
+        """How many there are that failed, and that wait."""
+        async with self._database.autocommit() as connection:
+            row = (await connection.execute(text(_COUNT), {"consumer": self._consumer})).one()
+            return row.failed, row.waiting
+
+    async def _change(self, statement: str, topic: str, event_id: int | None) -> int:
+        parameters = {"consumer": self._consumer, "topic": topic, "id": event_id}
+        async with self._database.autocommit() as connection:
+            return (await connection.execute(text(statement), parameters)).rowcount
+
+
+def _event(row: Row[tuple[object, ...]]) -> ParkedEvent:
+    return ParkedEvent(
+        id=row.id,
+        topic=row.topic,
+        key=bytes(row.key),
+        partition=row.partition,
+        offset=row.offset,
+        dead_letter=DeadLetter(row.dead_letter_partition, row.dead_letter_offset),
+        state=State(row.state),
+        reason=Reason(row.reason),
+        error=row.error,
+        parked_at=row.parked_at,
+    )
