@@ -1,4 +1,4 @@
-"""The figures of edge.toml, checked: limits, rates, retries, cache, origins."""
+"""The figures of edge.toml, checked: limits, rates, retries, origins."""
 
 import tomllib
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ class Limits(_Section):
     max_body_bytes: PositiveInt
     max_connections: PositiveInt
     headers_seconds: PositiveInt
+    request_seconds: PositiveInt
     idle_seconds: PositiveInt
 
 
@@ -46,13 +47,6 @@ class Retries(_Section):
     max_milliseconds: PositiveInt
 
 
-class Cache(_Section):
-    """How much the edge keeps of what it may serve again."""
-
-    max_bytes: PositiveInt
-    max_entries: PositiveInt
-
-
 class Cors(_Section):
     """Which web pages may call the API."""
 
@@ -73,7 +67,6 @@ class EdgeSettings(_Section):
     rates: dict[str, Rate]
     tokens: Tokens
     retries: Retries
-    cache: Cache
     cors: Cors
     security: Security
 
