@@ -1,0 +1,108 @@
+"""The dead-letter topics, `<topic>.dlq`: records that a consumer could not handle, as they came, and why.
+
+The header names are public: tools other than ours may read them.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from mesh import errors
+from services.common.kafka import client_config, record_of
+from services.common.parked import DeadLetter, ParkedEvent, Reason
+from services.common.received import Record
+
+SUFFIX = ".dlq"
+HEADER_PREFIX = "dlq_"
+_CONFIRM_SECONDS = 20.0
+_FETCH_SECONDS = 15.0
+_LONGEST_ERROR = 2000
+
+
+class LostError(Exception):
+    """The dead letter is past the retention of its topic: discard the event."""
+
+
+class DeadLetterTopic:
+    """Writes and reads dead letters for one consumer group. It happens rarely, so nothing is kept open for it."""
+
+    def __init__(self, bootstrap: str, group: str) -> None:
+        """`bootstrap`: the brokers. `group`: the consumer group that could not handle the records."""
+        self._config = client_config(bootstrap, f"{group}-dead-letters")
+        self._group = group
+
+    async def publish(self, record: Record, reason: Reason, error: str) -> DeadLetter:
+        """Copy the record there; return where it is once every replica has it. Raises Unavailable."""
+        headers = {**record.headers, **self._headers(record, reason, error)}
+        return await asyncio.to_thread(self._produce, record, list(headers.items()))
+
+    async def fetch(self, event: ParkedEvent) -> Record:
+        """Read a record back as it was in its own topic. Raises Unavailable, or LostError."""
+        message = await asyncio.to_thread(self._read, f"{event.topic}{SUFFIX}", event.dead_letter)
+        letter = record_of(message)
+        headers = {name: value for name, value in letter.headers.items() if not name.startswith(HEADER_PREFIX)}
+        return Record(event.topic, event.partition, event.offset, letter.key, letter.value, headers)
+
+    def _headers(self, record: Record, reason: Reason, error: str) -> dict[str, bytes]:
+        values = {
+            "group": self._group,
+            "reason": reason.value,
+            "error": error[:_LONGEST_ERROR],
+            "topic": record.topic,
+            "partition": str(record.partition),
+            "offset": str(record.offset),
+            "time": datetime.now(UTC).isoformat(),
+        }
+        return {f"{HEADER_PREFIX}{name}": value.encode() for name, value in values.items()}
+
+    def _produce(self, record: Record, headers: list[tuple[str, bytes]]) -> DeadLetter:
+        reports: list[tuple[KafkaError | None, Message]] = []
+        producer = Producer(
+            {
+                **self._config,
+                "acks": "all",
+                "enable.idempotence": True,
+                "delivery.timeout.ms": int(_CONFIRM_SECONDS * 1000),
+            }
+        )
+        producer.produce(
+            f"{record.topic}{SUFFIX}",
+            key=record.key,
+            value=record.value,
+            headers=list(headers),
+            on_delivery=lambda error, message: reports.append((error, message)),
+        )
+        producer.flush(_CONFIRM_SECONDS + 1)
+        if not reports or reports[0][0] is not None:
+            why = reports[0][0] if reports else "no answer"
+            raise errors.Unavailable(f"{record.topic}{SUFFIX} did not take {record.position}: {why}")
+        confirmed = reports[0][1]
+        return DeadLetter(confirmed.partition() or 0, confirmed.offset() or 0)
+
+    def _read(self, topic: str, letter: DeadLetter) -> Message:
+        consumer = Consumer(
+            {
+                **self._config,
+                "group.id": f"{self._group}-dead-letters",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+            }
+        )
+        try:
+            consumer.assign([TopicPartition(topic, letter.partition, letter.offset)])
+            message = consumer.poll(_FETCH_SECONDS)
+        except KafkaException as fault:
+            raise errors.Unavailable(f"{topic} can't be read: {fault}") from fault
+        finally:
+            consumer.close()
+        return _checked(message, topic, letter)
+
+
+def _checked(message: Message | None, topic: str, letter: DeadLetter) -> Message:
+    error = message.error() if message else None
+    if message is None or (error is not None and error.code() != KafkaError._AUTO_OFFSET_RESET):  # noqa: SLF001
+        raise errors.Unavailable(f"{topic} can't be read: {error or 'no answer'}")
+    if error is not None or message.offset() != letter.offset:
+        raise LostError(f"{topic} has {letter.partition}:{letter.offset} no more; discard the event")
+    return message

@@ -1,0 +1,38 @@
+"""How every Kafka client of ours is set up, and what a record is."""
+
+from confluent_kafka import Message
+
+from services.common.received import Record
+
+ClientConfig = dict[str, str | int | float | bool]
+
+
+def client_config(bootstrap: str, name: str) -> ClientConfig:
+    """Settings of any client. `name` is what the broker's logs call it."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "client.id": name,
+        # After a broker was away: look for it again at once, not after librdkafka's ten seconds.
+        "reconnect.backoff.max.ms": 500,
+        "topic.metadata.refresh.interval.ms": 5_000,
+        "log_level": 3,
+    }
+
+
+def record_of(message: Message) -> Record:
+    """Return the record in a message that is no error. Of a header that came twice the last one counts."""
+    headers = message.headers() or []
+    return Record(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers={name: _bytes(value) for name, value in headers},
+    )
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    if value is None:
+        return b""
+    return value.encode() if isinstance(value, str) else value
