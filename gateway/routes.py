@@ -1,0 +1,67 @@
+"""The routes of the API: for each method that is not internal its REST paths and its gRPC path, with all that its contract
+says. What is not routed here does not exist for the outside.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from gateway import rates, tokens
+from gateway.envoy import Json, duration, header, header_match
+from gateway.options import Options
+from gateway.pages import reply
+from gateway.paths import PathTemplate
+from gateway.retries import retry_policy
+from mesh.contract import AccessKind, MethodPolicy
+
+# A service ends a call at its deadline and can say more about it than the edge, so the edge waits a little longer.
+MARGIN = timedelta(milliseconds=250)
+GRPC = "application/grpc"
+
+
+def api_routes(options: Options) -> list[Json]:
+    """Build all routes, in the order in which Envoy tries them."""
+    methods = [each for each in options.contract.methods if each.access.kind is not AccessKind.INTERNAL]
+    return [*_grpc_routes(methods, options), *_rest_routes(methods, options)]
+
+
+def _grpc_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[Json]:
+    """Route gRPC and gRPC-Web, which a content type tells; with any other the path exists but cannot be talked to."""
+    for method in methods:
+        is_grpc = header_match("content-type", prefix=GRPC)
+        yield _route(method, {"path": method.full_name, "headers": [is_grpc]}, options)
+        yield reply({"path": method.full_name}, 415, f"send gRPC or gRPC-Web ({GRPC}); REST paths are in /docs")
+
+
+def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[Json]:
+    """Route REST; a path that exists refuses the verbs it does not have and names those it has."""
+    by_path: dict[PathTemplate, dict[str, MethodPolicy]] = {}
+    for method in methods:
+        for binding in method.bindings:
+            by_path.setdefault(PathTemplate(binding.path), {})[binding.verb] = method
+    for path in sorted(by_path, key=lambda each: each.precedence):
+        for verb, method in by_path[path].items():
+            yield _route(method, path.match | {"headers": _json(verb)}, options)
+        allow = ", ".join(sorted(by_path[path]))
+        yield reply(path.match, 405, f"this resource has {allow}", {"allow": allow})
+
+
+def _json(verb: str) -> list[Json]:
+    """Keep gRPC away from REST paths: the transcoder would hand it on as it is."""
+    not_grpc = header_match("content-type", prefix=GRPC) | {"invert_match": True, "treat_missing_header_as_empty": True}
+    return [header_match(":method", exact=verb), not_grpc]
+
+
+def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
+    milliseconds = method.deadline // timedelta(milliseconds=1)
+    return {
+        "name": method.full_name,
+        "match": match,
+        "metadata": rates.metadata(method.rate),
+        "route": {
+            "cluster": method.domain,
+            "timeout": duration(method.deadline + MARGIN),
+            "retry_policy": retry_policy(method.idempotency, options.settings.retries),
+        },
+        "request_headers_to_add": [header("grpc-timeout", f"{milliseconds}m", "ADD_IF_ABSENT")],
+        "typed_per_filter_config": tokens.demands(method.access),
+    }
