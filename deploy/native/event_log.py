@@ -5,14 +5,15 @@ every contract can be shown.
 """
 
 import datetime as dt
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, Message, TopicPartition
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError
 
@@ -20,6 +21,15 @@ POLL_S = 0.2
 REQUEST_TIMEOUT_S = 10
 # A consumer must name a group even though it never joins it nor commits.
 GROUP = "people"
+
+
+class UnknownTopic(Exception):
+    """There is no topic of that name; `known` are those that hold events."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        """Leave out the topics that Kafka and Connect keep for themselves."""
+        super().__init__()
+        self.known = sorted(name for name in known if not name.startswith("_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +79,13 @@ class Contracts:
 
 def decode(message: Message, contracts: Contracts) -> Event:
     """Turn a Kafka message into the event it carries; headers without a value are left out."""
-    headers = {name: value.decode() for name, value in message.headers() or () if value is not None}
+    headers = {name: _text(value) for name, value in dict(message.headers() or ()).items() if value is not None}
     payload = message.value() or b""
     return Event(
         topic=message.topic() or "",
         partition=_number(message.partition()),
         offset=_number(message.offset()),
-        key=(message.key() or b"").decode(),
+        key=_text(message.key() or b""),
         headers=headers,
         body=contracts.decode(headers.get("ce_type", ""), payload),
         size=len(payload),
@@ -83,30 +93,64 @@ def decode(message: Message, contracts: Contracts) -> Event:
     )
 
 
-def positions(bootstrap: str, topics: Sequence[str], spec: OffsetSpec) -> list[TopicPartition]:
-    """Find where each partition of `topics` begins or ends now. Raises KafkaException."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
-    known = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-    asked = {
-        TopicPartition(topic, partition): spec
-        for topic in topics
-        for partition in (known[topic].partitions if topic in known else ())
-    }
-    answers = admin.list_offsets(asked, request_timeout=REQUEST_TIMEOUT_S) if asked else {}
-    return [
-        TopicPartition(place.topic, place.partition, answer.result().offset)
-        for place, answer in answers.items()
-    ]
+def tail(bootstrap: str, topic: str, last: int) -> tuple[list[TopicPartition], list[TopicPartition]]:
+    """Find the places `last` messages before the end of each partition, and those ends.
+
+    Raises UnknownTopic, or KafkaException if the broker is away.
+    """
+    with _reader(bootstrap) as consumer:
+        begin, end = [], []
+        for place in _partitions(consumer, topic):
+            low, high = consumer.get_watermark_offsets(place, timeout=REQUEST_TIMEOUT_S)
+            begin.append(TopicPartition(topic, place.partition, max(high - last, low)))
+            end.append(TopicPartition(topic, place.partition, high))
+    return begin, end
+
+
+def since(bootstrap: str, topic: str, time: dt.datetime) -> list[TopicPartition]:
+    """Find in each partition the first message that is not older than `time`, or the end.
+
+    Raises UnknownTopic, or KafkaException if the broker is away.
+    """
+    milliseconds = int(time.timestamp() * 1000)
+    with _reader(bootstrap) as consumer:
+        asked = [TopicPartition(topic, place.partition, milliseconds) for place in _partitions(consumer, topic)]
+        return consumer.offsets_for_times(asked, timeout=REQUEST_TIMEOUT_S)
+
+
+def read(
+    bootstrap: str, begin: Sequence[TopicPartition], end: Sequence[TopicPartition], contracts: Contracts
+) -> list[Event]:
+    """Read what lies between `begin` and `end`, in the order it was recorded.
+
+    Gives up waiting after REQUEST_TIMEOUT_S and answers with what it has by then.
+    """
+    starts = {(place.topic, place.partition): place.offset for place in begin}
+    left = sum(place.offset - starts[place.topic, place.partition] for place in end)
+    places = [place for place in begin if place.offset >= 0]
+    arriving = follow(bootstrap, places, contracts, for_s=REQUEST_TIMEOUT_S) if left else iter(())
+    return sorted(itertools.islice(arriving, left), key=lambda event: event.occurred_at)
 
 
 def follow(
-    bootstrap: str, places: list[TopicPartition], contracts: Contracts, *, for_s: float | None = None
+    bootstrap: str, places: Sequence[TopicPartition], contracts: Contracts, *, for_s: float | None = None
 ) -> Iterator[Event]:
     """Yield events from `places` on as they come, for `for_s` seconds or for ever.
 
     A broker that goes away is waited for: an error of the connection is not the end of the events.
     """
     deadline = None if for_s is None else time.monotonic() + for_s
+    with _reader(bootstrap) as consumer:
+        consumer.assign(list(places))
+        while deadline is None or time.monotonic() < deadline:
+            message = consumer.poll(POLL_S)
+            # Not `if message`: a message with an empty value has a length of 0.
+            if message is not None and message.error() is None:
+                yield decode(message, contracts)
+
+
+@contextmanager
+def _reader(bootstrap: str) -> Iterator[Consumer]:
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -118,18 +162,21 @@ def follow(
         }
     )
     try:
-        consumer.assign(places)
-        while deadline is None or time.monotonic() < deadline:
-            message = consumer.poll(POLL_S)
-            # Not `if message`: a message with an empty value has a length of 0.
-            if message is not None and message.error() is None:
-                yield decode(message, contracts)
+        yield consumer
     finally:
         consumer.close()
 
 
+def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
+    known = consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+    if topic not in known:
+        raise UnknownTopic(list(known))
+    return [TopicPartition(topic, partition) for partition in sorted(known[topic].partitions)]
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode(errors="replace")
+
+
 def _number(value: int | None) -> int:
     return -1 if value is None else value
-
-
-__all__ = ["Contracts", "Event", "KafkaException", "OffsetSpec", "decode", "follow", "positions"]

@@ -30,7 +30,7 @@ class ApiError(ProvisionError):
         self.code = code
 
 
-class NotReady(ApiError):  # noqa: N818 - a state that is waited out, an error only after that
+class NotReady(ApiError):
     """Nobody could answer yet: no edge, no instance of the service, or one that is still starting."""
 
 
@@ -74,7 +74,7 @@ class Api:
         try:
             reply = self._http.request(verb, path, **request)
         except httpx.TransportError as error:
-            message = f"{verb} {path}: {error or type(error).__name__}"
+            message = f"{verb} {path}: {str(error) or type(error).__name__}"
             raise NotReady(message, "UNAVAILABLE") from error
         if reply.is_error:
             raise _refusal(f"{verb} {path}", reply)

@@ -102,7 +102,6 @@ def _receive(api: Api, sku: str, quantity: int, warehouse: str) -> None:
 def _product(raw: Mapping[str, Any]) -> Json:
     prices = [money(currency, amount) for currency, amount in raw["prices"].items()]
     variants = [
-        {"sku": v["sku"], "name": v["name"], "attributes": v["attributes"], "prices": prices}
-        for v in raw["variants"]
+        {"sku": v["sku"], "name": v["name"], "attributes": v["attributes"], "prices": prices} for v in raw["variants"]
     ]
     return {key: raw[key] for key in ("name", "description", "category")} | {"variants": variants}

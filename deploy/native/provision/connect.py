@@ -29,7 +29,7 @@ class ConnectorTemplate(string.Template):
     braceidpattern = "[a-z_]+"
 
 
-class NotRunning(Exception):  # noqa: N818 - a state that is waited out, an error only after that
+class NotRunning(Exception):
     """A connector or its task is in another state than RUNNING."""
 
 

@@ -46,7 +46,7 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
     }
     if name == CONTROL_PLANE:
         return common
-    return common | _data_settings(runtime, kept, name) | _own_settings(runtime, kept, name)
+    return {**common, **_data_settings(runtime, kept, name), **_own_settings(runtime, kept, name)}
 
 
 def xds_bootstrap(runtime: Runtime, name: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # it does not say what it exports
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
@@ -119,7 +119,5 @@ def _correct(admin: AdminClient, kept: list[Topic]) -> list[str]:
 
 def _alteration(drift: tuple[str, Mapping[str, str]]) -> ConfigResource:
     name, changed = drift
-    entries = [
-        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in changed.items()
-    ]
+    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in changed.items()]
     return ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)

@@ -157,9 +157,7 @@ def _admit(runtime: Runtime, service: str, database: str) -> None:
 def _ensure_slot(connection: Connection, slot: str, publication: str) -> list[str]:
     if not _has_publication(connection, publication):
         return []
-    found = connection.execute(
-        "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [slot]
-    ).fetchone()
+    found = connection.execute("SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [slot]).fetchone()
     if found is None:
         connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
         return [f"slot {slot} created{_unpublished(connection)}"]
@@ -183,4 +181,4 @@ def _unpublished(connection: Connection) -> str:
 
 
 def _run(connection: Connection, statement: str, **parts: Composable) -> None:
-    connection.execute(SQL(statement).format(**parts))  # type: ignore[arg-type]
+    connection.execute(SQL(statement).format(**parts))

@@ -33,6 +33,6 @@ def wait_for(
             return probe()
         except errors as error:
             if time.monotonic() >= deadline:
-                message = f"{what} did not come within {timeout_s:.0f} s: {error or type(error).__name__}"
+                message = f"{what} did not come within {timeout_s:.0f} s: {str(error) or type(error).__name__}"
                 raise ProvisionError(message) from error
         time.sleep(PAUSE_S)

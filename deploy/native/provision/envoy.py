@@ -1,0 +1,57 @@
+"""The edge's configuration: what gateway makes of the contracts, with this install's ports, files and names."""
+
+from pathlib import Path
+
+import gateway
+from deploy.native import certificates, components, secrets
+from deploy.native.certificates import Certificates
+from deploy.native.provision.summary import summary
+from deploy.native.runtime import Runtime
+from deploy.native.secrets import CONTROL_PLANE, Secrets
+from gateway import EdgeSettings, Files, Options, Ports
+from mesh.contract import Contract
+
+COMPONENT = "edge"
+TLS = "tls"
+DESCRIPTORS = Path("build/descriptors.binpb")
+
+
+def edge(runtime: Runtime) -> str:
+    """Write Envoy's bootstrap and what it reads; the summary names what changed and asks for a new start of it."""
+    kept = secrets.ensure(runtime.root, runtime.topology.services)
+    programs = components.locate(cache=components.cache_directory(), versions=runtime.versions)
+    changed = gateway.write(options_of(runtime, kept), generator=programs.protoc_gen_openapi)
+    return summary(COMPONENT, [f"{name} written" for name in changed])
+
+
+def options_of(runtime: Runtime, kept: Secrets) -> Options:
+    """Gather what the edge is made from."""
+    topology = runtime.topology
+    first = runtime.port(CONTROL_PLANE, "grpc")
+    return Options(
+        contract=Contract.load(runtime.checkout / DESCRIPTORS),
+        settings=EdgeSettings.load(),
+        issuer=topology.auth.issuer,
+        audience=topology.auth.audience,
+        ports=Ports(**{name: runtime.port(COMPONENT, name) for name in ("http", "https", "admin", "keys")}),
+        files=_files(runtime),
+        control_plane=tuple(range(first, first + topology.mesh.control_plane_replicas)),
+        peer_token=kept.peer_token,
+        region=topology.mesh.datacenter,
+        zone=topology.mesh.zone,
+    )
+
+
+def certificates_of(runtime: Runtime) -> Certificates:
+    """Make the install's authority and the edge's certificate, or find them where they were put."""
+    return certificates.ensure(runtime.config(TLS))
+
+
+def _files(runtime: Runtime) -> Files:
+    served = certificates_of(runtime).edge
+    return Files(
+        certificate=served.certificate,
+        private_key=served.key,
+        descriptors=runtime.checkout / DESCRIPTORS,
+        folder=runtime.config(COMPONENT),
+    )
