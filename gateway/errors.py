@@ -10,7 +10,13 @@ from google.rpc import code_pb2
 DOMAIN = "edge.ordermesh"
 TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter
 TOKEN_FAILURE = "failure"  # noqa: S105 - the name of a field
-WRONG_AUDIENCE = "Audiences in Jwt are not allowed"
+
+# Envoy's words for what is wrong with a token -> the status they deserve, and better words. A token meant for others is
+# no token at all (RFC 6750, section 3.1), and that auth has not told its keys yet is not the client's fault.
+CORRECTED = {
+    "Audiences in Jwt are not allowed": (401, "the token is meant for another audience"),
+    "Jwks remote fetch is failed": (503, "tokens cannot be checked yet; try again"),
+}
 
 # HTTP status -> canonical code (the mapping of google/rpc/code.proto, read backwards) and reason.
 REFUSALS: dict[int, tuple[str, str]] = {
@@ -41,8 +47,9 @@ MESSAGES = {
 
 
 def local_replies() -> Json:
-    """Build the `local_reply_config` of a listener."""
-    return {"mappers": [_wrong_audience(), *(_mapper(status) for status in REFUSALS), _any_other()]}
+    """Build the `local_reply_config` of a listener. The first mapper that fits decides."""
+    corrections = [mapper for message in CORRECTED for mapper in _correction(message)]
+    return {"mappers": [*corrections, *(_mapper(status) for status in REFUSALS), _any_other()]}
 
 
 def _mapper(status: int) -> Json:
@@ -53,14 +60,18 @@ def _mapper(status: int) -> Json:
     }
 
 
-def _wrong_audience() -> Json:
-    """Envoy says 403 to a token meant for others; to us it is no token at all (RFC 6750, section 3.1)."""
-    code, reason = REFUSALS[401]
-    return {
-        "filter": _all_of(_status("EQ", 403), _token_failed(WRONG_AUDIENCE)),
-        "status_code": 401,
-        "body_format_override": _body(code, reason, "the token is meant for another audience"),
-    }
+def _correction(failure: str) -> tuple[Json, Json]:
+    """Give a failure of the token check another status; over gRPC, where the body is the message, in words alone."""
+    status, message = CORRECTED[failure]
+    plain = {"text_format_source": {"inline_string": message}}
+    return (
+        {
+            "filter": _all_of(_token_failed(failure), _not_grpc()),
+            "status_code": status,
+            "body_format_override": _body(*REFUSALS[status], message),
+        },
+        {"filter": _token_failed(failure), "status_code": status, "body_format_override": plain},
+    )
 
 
 def _any_other() -> Json:

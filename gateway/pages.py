@@ -11,6 +11,8 @@ PAGE_FOLDER = Path(__file__).with_name("page")
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 # The page loads its own files and talks to the edge it came from, and to nobody else.
 PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+# Envoy refuses files that are larger than it was told.
+LARGEST_PAGE_BYTES = 2_097_152
 PAGES = {
     "/docs": ("index.html", "text/html; charset=utf-8"),
     "/docs/page.js": ("page.js", "text/javascript; charset=utf-8"),
@@ -27,12 +29,6 @@ def page_routes(options: Options) -> list[Json]:
         _file("/openapi.json", options.files.openapi, "application/json"),
         reply({"prefix": "/"}, 404, MESSAGES[404]),
     ]
-
-
-def largest_page(options: Options) -> int:
-    """How many bytes the largest of the files has; Envoy refuses more than it was told."""
-    files = [options.files.openapi, *(PAGE_FOLDER / name for name, _ in PAGES.values())]
-    return max(file.stat().st_size for file in files)
 
 
 def reply(match: Json, status: int, body: str, more: Mapping[str, str] | None = None) -> Json:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from gateway import rates, tokens
 from gateway.envoy import Json, duration, header, header_match
+from gateway.errors import MESSAGES
 from gateway.options import Options
 from gateway.pages import reply
 from gateway.paths import PathTemplate
@@ -42,7 +43,7 @@ def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
         for verb, method in by_path[path].items():
             yield _route(method, path.match | {"headers": _json(verb)}, options)
         allow = ", ".join(sorted(by_path[path]))
-        yield reply(path.match, 405, f"this resource has {allow}", {"allow": allow})
+        yield reply(path.match, 405, MESSAGES[405], {"allow": allow})
 
 
 def _json(verb: str) -> list[Json]:
