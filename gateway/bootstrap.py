@@ -1,0 +1,47 @@
+"""The whole of what Envoy is started with."""
+
+from gateway.clusters import CONTROL_PLANE, clusters
+from gateway.envoy import Json, extension, socket
+from gateway.listeners import listeners
+from gateway.options import Options
+from mesh.headers import EDGE
+
+# Envoy opens its listeners once it knows its clusters, or after this: it answers 503 rather than nothing.
+PATIENCE = "3s"
+
+
+def render(options: Options) -> Json:
+    """Build Envoy's bootstrap; the JSON of envoy.config.bootstrap.v3.Bootstrap. Reads no file."""
+    return {
+        "node": _node(options),
+        "admin": {"address": socket(options.host, options.ports.admin)},
+        "static_resources": {"listeners": listeners(options), "clusters": clusters(options)},
+        "dynamic_resources": {"ads_config": _control_plane(), "cds_config": _from_control_plane()},
+        "overload_manager": _overload(options),
+    }
+
+
+def _node(options: Options) -> Json:
+    locality = {"region": options.region, "zone": options.zone}
+    return {"id": f"{EDGE}-{options.ports.http}", "cluster": EDGE, "locality": locality}
+
+
+def _control_plane() -> Json:
+    return {
+        "api_type": "GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [{"envoy_grpc": {"cluster_name": CONTROL_PLANE}}],
+    }
+
+
+def _from_control_plane() -> Json:
+    return {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": PATIENCE}
+
+
+def _overload(options: Options) -> Json:
+    monitor = extension(
+        "envoy.resource_monitors.global_downstream_max_connections",
+        "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        max_active_downstream_connections=options.settings.limits.max_connections,
+    )
+    return {"resource_monitors": [monitor]}

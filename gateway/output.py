@@ -1,0 +1,42 @@
+"""Writing what was made into the folder that Envoy reads from: privately, and only what differs."""
+
+import json
+from pathlib import Path
+
+from gateway.bootstrap import render
+from gateway.openapi import describe
+from gateway.options import Options
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+def write(options: Options, *, generator: Path) -> tuple[str, ...]:
+    """Write all files, and name those that changed. `generator` is protoc-gen-openapi; buf is found on PATH.
+
+    Raises OpenApiError when the generator fails; then nothing is written.
+    """
+    files = options.files
+    content = {
+        files.openapi: _json(describe(options.contract, generator=generator)),
+        files.peer_token: options.peer_token,
+        files.bootstrap: _json(render(options)),
+    }
+    files.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    return tuple(file.name for file, text in content.items() if _replace(file, text))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def _replace(file: Path, text: str) -> bool:
+    """Put a file in place whole, or leave it when it says the same."""
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return False
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=PRIVATE_FILE)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(file)
+    return True
