@@ -14,8 +14,8 @@ CONSUMED = Counter(
 )
 RETRIED = Counter(
     "ordermesh_consumer_retries_total",
-    "Further attempts at an event, by why: the handler met a transient fault, or the database was away.",
-    ("group", "topic", "why"),
+    "Further attempts at events: the handler met a transient fault, or the database was away.",
+    ("group", "topic"),
 )
 PARKED = Gauge(
     "ordermesh_consumer_parked_events",

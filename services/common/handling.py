@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from opentelemetry import propagate, trace
-from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh import context, errors
@@ -34,9 +33,6 @@ TRANSIENT: Final = (
     errors.DeadlineExceeded,
     errors.Aborted,
     errors.ResourceExhausted,
-    exc.OperationalError,
-    exc.InterfaceError,
-    exc.TimeoutError,
     OSError,  # TimeoutError is one.
 )
 """What may be gone at the next attempt. All else that a handler raises will be there again."""
@@ -125,6 +121,7 @@ class Handling:
         self,
         group: str,
         effects: Effects,
+        *,
         inbox: Inbox,
         parking: Parking,
         letters: DeadLetters,
@@ -140,17 +137,19 @@ class Handling:
 
     async def handle(self, record: Record, stop: asyncio.Event) -> None:
         """Bring the record to its end. Raises StoppedError if `stop` is set while it waits for another attempt."""
-        failures = 0
+        tries = failures = 0
         while True:
             try:
                 event = event_in(record)
                 outcome = await self._take_effect(record, event)
             except Exception as fault:  # noqa: BLE001 - whatever a handler raises must not stop the partition
-                failures += await self._counts(record, fault)
-                reason = self._given_up(fault, failures)
-                if reason is not None:
-                    return await self._park(record, reason, describe(fault), stop)
-                await self._wait(record, fault, failures, stop)
+                tries += 1
+                if await self._database_answers():
+                    failures += 1
+                    reason = self._given_up(fault, failures)
+                    if reason is not None:
+                        return await self._park(record, reason, describe(fault), stop)
+                await self._wait(record, fault, tries, stop)
             else:
                 if outcome is Taken.HELD_BACK:
                     return await self._park(record, Reason.HELD_BACK, "", stop)
@@ -166,48 +165,43 @@ class Handling:
 
     async def _park(self, record: Record, reason: Reason, error: str, stop: asyncio.Event) -> None:
         """Write the dead letter, then where it is; only then may the record's offset be committed."""
-        failures = 0
+        tries = 0
         while True:
             try:
                 letter = await self._letters.publish(record, reason, error)
                 await self._parking.park(record, letter, reason, error)
             except Exception as fault:  # noqa: BLE001 - without a place to park it, the record can't be left
-                failures += 1
-                await self._wait(record, fault, failures, stop)
+                tries += 1
+                await self._wait(record, fault, tries, stop)
             else:
                 break
         metrics.CONSUMED.labels(self._group, record.topic, "parked").inc()
         log = _log.info if reason is Reason.HELD_BACK else _log.error
         log("event parked", topic=record.topic, position=record.position, reason=reason, error=error)
 
-    async def _counts(self, record: Record, fault: Exception) -> int:
-        """Return 1 when the fault counts as a failed attempt, 0 when the database is merely away."""
+    async def _database_answers(self) -> bool:
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 await self._inbox.ping()
-        except Exception:  # noqa: BLE001 - however it fails, the database can't be reached
-            metrics.RETRIED.labels(self._group, record.topic, "database away").inc()
-            return 0
-        if isinstance(fault, TRANSIENT):
-            metrics.RETRIED.labels(self._group, record.topic, "transient fault").inc()
-        return 1
+        except Exception:  # noqa: BLE001 - however it fails, the database can't be used
+            return False
+        return True
 
     def _given_up(self, fault: Exception, failures: int) -> Reason | None:
-        if failures == 0:
-            return None
         if isinstance(fault, UndecodableError):
             return Reason.UNDECODABLE
         if not isinstance(fault, TRANSIENT):
             return Reason.REFUSED
         return Reason.RETRIES_EXHAUSTED if failures >= self._patience.attempts else None
 
-    async def _wait(self, record: Record, fault: Exception, failures: int, stop: asyncio.Event) -> None:
-        pause = self._patience.pause(max(failures, 1))
+    async def _wait(self, record: Record, fault: Exception, tries: int, stop: asyncio.Event) -> None:
+        pause = self._patience.pause(tries)
+        metrics.RETRIED.labels(self._group, record.topic).inc()
         _log.warning(
             "event not handled yet",
             topic=record.topic,
             position=record.position,
-            failures=failures,
+            tries=tries,
             again_in_seconds=round(pause, 3),
             error=describe(fault),
         )

@@ -1,5 +1,7 @@
 """How every Kafka client of ours is set up, and what a record is."""
 
+from typing import Any
+
 from confluent_kafka import Message
 
 from services.common.received import Record
@@ -21,7 +23,7 @@ def client_config(bootstrap: str, name: str) -> ClientConfig:
 
 def record_of(message: Message) -> Record:
     """Return the record in a message that is no error. Of a header that came twice the last one counts."""
-    headers = message.headers() or []
+    headers: Any = message.headers() or []
     return Record(
         topic=message.topic() or "",
         partition=message.partition() or 0,
