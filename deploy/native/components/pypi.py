@@ -34,15 +34,8 @@ def unpack(pin: Pin, folder: Path) -> None:
     wanted = folder / "requirement.txt"
     wanted.write_text(locked(pin, LOCK.read_text(encoding="utf-8")), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    chosen: list[str | Path] = [
-        "--require-hashes",
-        "--no-deps",
-        "--no-compile",
-        "--only-binary=:all:",
-        "--requirement",
-        wanted,
-    ]
-    run([*pip, "install", "--target", folder, *chosen], cwd=folder)
+    flags = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
+    run([*pip, "install", "--target", folder, *flags, "--requirement", wanted], cwd=folder)
     # pip's scripts name the environment of today, which may be gone tomorrow.
     shutil.rmtree(folder / "bin", ignore_errors=True)
 
