@@ -15,7 +15,7 @@ _LEVELS = logging.getLevelNamesMapping()
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """Return a logger. `log.info("order moved", order_id=…)`: a constant sentence, then what it is about."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: FilteringBoundLogger = structlog.get_logger(origin=name)
     return logger
 
 

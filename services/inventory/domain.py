@@ -102,7 +102,9 @@ class RequestIdReused(errors.AlreadyExists):
         super().__init__(
             "this request id was used for another delivery; use a new one",
             reason="IDEMPOTENCY_KEY_REUSED",
-            violations=[errors.FieldViolation("request_id", f"{request_id!r} was used before", "IDEMPOTENCY_KEY_REUSED")],
+            violations=[
+                errors.FieldViolation("request_id", f"{request_id!r} was used before", "IDEMPOTENCY_KEY_REUSED")
+            ],
         )
 
 

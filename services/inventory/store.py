@@ -1,5 +1,7 @@
-"""All SQL of the inventory service. Whoever changes levels locks them first, in the order (SKU, warehouse): so no two
-transactions wait for each other, and what was read under the lock is what is written.
+"""All SQL of the inventory service.
+
+Whoever changes levels locks them first, in the order (SKU, warehouse): so no two transactions wait for each other, and
+what was read under the lock is what is written.
 """
 
 from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ class Store(Protocol):
     """What cancelling needs of the order's own database."""
 
     async def save(self, order: Order) -> None:
-        """Commit the order and the event of its last transition. Raises OrderChanged when it is not the next version."""
+        """Commit the order and the event of its last transition. Raises OrderChanged unless it is the next version."""
 
     async def get(self, order_id: str) -> Order:
         """Read the order as it stands."""

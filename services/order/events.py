@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 from google.type import postal_address_pb2
 
@@ -42,7 +43,7 @@ def order_to_proto(order: Order) -> order_pb2.Order:
         state=order_pb2.Order.State.Value(order.state),
         lines=[_line_to_proto(line) for line in order.lines],
         total=money_to_proto(order.total),
-        shipping_address=postal_address_pb2.PostalAddress(**order.shipping_address),
+        shipping_address=ParseDict(dict(order.shipping_address), postal_address_pb2.PostalAddress()),
         payment_id=order.payment_id or "",
         reservation_id=order.reservation_id or "",
         cancel_reason=order.cancel_reason,

@@ -130,9 +130,7 @@ class Placement:
             if earlier is None:
                 raise
             return await self._outcome(earlier, within)
-        order = orders.place(
-            self._new_id(), request.customer_id, lines, request.shipping_address, self._clock()
-        )
+        order = orders.place(self._new_id(), request.customer_id, lines, request.shipping_address, self._clock())
         if await self._store.add(order, request):
             return await self._drives.drive(order, within)
         earlier = await self._earlier(request)

@@ -29,7 +29,7 @@ class Authorization:
     failure_reason: str | None
 
 
-class OutOfStock(Exception):  # noqa: N818 - an answer of inventory, not a fault
+class OutOfStock(Exception):
     """Inventory's definite answer that it does not hold the stock; `skus` are short."""
 
     def __init__(self, skus: list[str]) -> None:
@@ -65,7 +65,7 @@ class Store(Protocol):
     """What the saga needs of the order's own database."""
 
     async def save(self, order: Order) -> None:
-        """Commit the order and the event of its last transition. Raises OrderChanged when it is not the next version."""
+        """Commit the order and the event of its last transition. Raises OrderChanged unless it is the next version."""
 
     async def get(self, order_id: str) -> Order:
         """Read the order as it stands."""

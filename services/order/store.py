@@ -109,7 +109,7 @@ class OrderStore:
         return await self._one(_ADD, parameters) == 1
 
     async def save(self, order: Order) -> None:
-        """Commit the order and the event of its last transition. Raises OrderChanged when it is not the next version."""
+        """Commit the order and the event of its last transition. Raises OrderChanged unless it is the next version."""
         parameters = {**_columns(order), **events.parameters(event_of(order)), "lease": self._lease}
         if await self._one(_SAVE, parameters) != 1:
             raise OrderChanged(order.id)
@@ -158,9 +158,7 @@ class OrderStore:
         """Let the recovery worker take the order at once."""
         async with self._database.autocommit() as connection:
             await connection.execute(
-                text(
-                    "UPDATE orders SET lease_until = now() WHERE id = CAST(:id AS uuid) AND lease_until IS NOT NULL"
-                ),
+                text("UPDATE orders SET lease_until = now() WHERE id = CAST(:id AS uuid) AND lease_until IS NOT NULL"),
                 {"id": order_id},
             )
 

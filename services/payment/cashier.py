@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from mesh import context
+from mesh import context, errors
 from mesh.telemetry import get_logger
 from services.common.money import Money
 from services.payment import domain
@@ -39,8 +39,9 @@ class Store(Protocol):
     async def open_operation(
         self, payment_id: str, kind: Kind, request_id: str | None, decide: Callable[[Payment], Money]
     ) -> Operation:
-        """Commit an operation of the amount that `decide` allows, given the payment as if all open operations were
-        done, under its lock; or find the one of the same request id, open or done.
+        """Commit an operation of the amount that `decide` allows; or find the one of the same request id, open or done.
+
+        `decide` is given the payment under its lock, as if all open operations were done.
         """
 
     async def close_operation(self, operation: Operation, now: datetime) -> Payment:
@@ -210,9 +211,9 @@ class Leftovers:
                 continue
 
 
-def unreachable(payment: Payment) -> domain.errors.Unavailable:
+def unreachable(payment: Payment) -> errors.Unavailable:
     """Return the error of a gateway that gave no answer; repeating the call is safe."""
-    return domain.errors.Unavailable(
+    return errors.Unavailable(
         f"gateway {payment.gateway} did not answer; send the request again",
         reason="GATEWAY_UNREACHABLE",
         metadata={"payment_id": payment.id, "gateway": payment.gateway},

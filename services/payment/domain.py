@@ -164,12 +164,12 @@ class RequestIdReused(errors.AlreadyExists):
         )
 
 
-def begin(payment_id: str, order_id: str, customer_id: str, amount: Money, gateway: str, now: datetime) -> Payment:
+def begin(  # noqa: PLR0913, PLR0917 - what is known before the gateway is asked
+    payment_id: str, order_id: str, customer_id: str, amount: Money, gateway: str, now: datetime
+) -> Payment:
     """A payment whose gateway is about to be asked."""
     none = Money(amount.currency_code, 0)
-    return Payment(
-        payment_id, order_id, customer_id, State.PENDING, amount, none, none, none, gateway, 1, now, now
-    )
+    return Payment(payment_id, order_id, customer_id, State.PENDING, amount, none, none, none, gateway, 1, now, now)
 
 
 def cancelled_before_begun(payment_id: str, order_id: str, gateway: str, now: datetime) -> Payment:
@@ -181,9 +181,7 @@ def cancelled_before_begun(payment_id: str, order_id: str, gateway: str, now: da
 def authorized(payment: Payment, reference: str, now: datetime) -> Payment:
     """The gateway holds the amount."""
     _require(payment, Kind.AUTHORIZATION, State.PENDING)
-    return replace(
-        _moved(payment, now), state=State.AUTHORIZED, authorized=payment.amount, gateway_reference=reference
-    )
+    return replace(_moved(payment, now), state=State.AUTHORIZED, authorized=payment.amount, gateway_reference=reference)
 
 
 def failed(payment: Payment, reason: str, now: datetime) -> Payment:

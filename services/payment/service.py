@@ -62,7 +62,9 @@ class PaymentService(payment_service_pb2_grpc.PaymentServiceServicer):
             reply.next_page_token = paging.encode(found[size - 1].id, filters)
         return reply
 
-    async def _move(self, request: pb.CapturePaymentRequest | pb.RefundPaymentRequest, kind: Kind) -> payment_pb2.Payment:
+    async def _move(
+        self, request: pb.CapturePaymentRequest | pb.RefundPaymentRequest, kind: Kind
+    ) -> payment_pb2.Payment:
         payment = await self._visible(request.id)
         amount = money_from_proto(request.amount, "amount") if request.HasField("amount") else None
         request_id = request_key(request.request_id, context.current().idempotency_key)

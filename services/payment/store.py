@@ -39,7 +39,8 @@ WITH saved AS (
     RETURNING id
 ), entry AS (
     INSERT INTO ledger_entries (payment_id, kind, amount, create_time)
-    SELECT id, CAST(:kind AS text), CAST(:moved AS bigint), :update_time FROM saved WHERE CAST(:kind AS text) IS NOT NULL
+    SELECT id, CAST(:kind AS text), CAST(:moved AS bigint), :update_time
+    FROM saved WHERE CAST(:kind AS text) IS NOT NULL
 ), event AS (
     {events.insert_from("saved")}
 )
@@ -121,8 +122,9 @@ class PaymentStore:
     async def open_operation(
         self, payment_id: str, kind: Kind, request_id: str | None, decide: Callable[[Payment], Money]
     ) -> Operation:
-        """Commit an operation of the amount that `decide` allows, given the payment as if all open operations were
-        done, under its lock; or find the one of the same request id, open or done.
+        """Commit an operation of the amount that `decide` allows; or find the one of the same request id, open or done.
+
+        `decide` is given the payment under its lock, as if all open operations were done.
         """
         async with self._database.transaction() as connection:
             payment = await _locked(connection, payment_id)
@@ -277,7 +279,7 @@ def _payment(row: Row[Any]) -> Payment:
 
 
 class SandboxAccounts:
-    """The sandbox gateway's memory. It stands for somebody else's system, so it never shares a transaction with ours."""
+    """The sandbox gateway's memory. It stands for somebody else's system and never shares a transaction with ours."""
 
     def __init__(self, database: Database) -> None:
         """`database`: of the payment service."""

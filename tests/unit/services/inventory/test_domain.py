@@ -27,7 +27,7 @@ def test_among_those_that_have_everything_the_lowest_priority_serves() -> None:
 def test_when_none_has_everything_the_order_is_split_by_priority() -> None:
     """All units are found as long as the sum suffices."""
     levels = [level("A", "near", 2, priority=0), level("A", "far", 5, priority=1)]
-    assert allocate({"A": 4}, levels) == (Allocation("A", "near", 2), Allocation("A", "far", 2))
+    assert allocate({"A": 6}, levels) == (Allocation("A", "near", 2), Allocation("A", "far", 4))
 
 
 def test_reserved_units_are_not_promised_again() -> None:

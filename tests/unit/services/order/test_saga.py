@@ -31,6 +31,10 @@ class World:
         await self.store.add(order, Request(CUSTOMER, [("A", 1)], {}, "tok_visa", "EUR", None, b""))
         return order
 
+    def state(self, order_id: str) -> State:
+        """Where an order stands now."""
+        return self.store.orders[order_id].state
+
     def nothing_is_held(self) -> bool:
         """Whether neither stock nor money is held."""
         return not self.inventory.held and not self.payment.held
@@ -77,9 +81,9 @@ async def test_a_lost_reply_of_payment_is_resolved_by_asking_again_not_by_guessi
     world.payment.lost_replies = 1
     with pytest.raises(errors.Unavailable):
         await world.saga.drive(await world.placed())
-    assert world.store.orders["o1"].state is State.PENDING
+    assert world.state("o1") is State.PENDING
     await Recovery(world.saga, world.store, timedelta(seconds=1), timedelta(seconds=2)).once()
-    assert world.store.orders["o1"].state is State.CONFIRMED
+    assert world.state("o1") is State.CONFIRMED
     assert world.payment.authorizations == ["o1"]
 
 
@@ -89,9 +93,9 @@ async def test_recovery_leaves_an_order_pending_while_inventory_is_away(world: W
     await world.placed()
     recovery = Recovery(world.saga, world.store, timedelta(seconds=1), timedelta(seconds=2))
     await recovery.once()
-    assert world.store.orders["o1"].state is State.PENDING
+    assert world.state("o1") is State.PENDING
     await recovery.once()
-    assert world.store.orders["o1"].state is State.CONFIRMED
+    assert world.state("o1") is State.CONFIRMED
 
 
 async def test_an_order_that_can_not_be_completed_in_time_is_rejected_with_nothing_held(world: World) -> None:

@@ -1,5 +1,6 @@
 """What may move, and by how much."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -68,6 +69,13 @@ def test_another_currency_is_refused() -> None:
         domain.captured(authorized(), Money("USD", 1), NOW)
 
 
+ATTEMPTS: dict[str, Callable[[domain.Payment, int], domain.Payment]] = {
+    "authorize": lambda payment, _: domain.authorized(payment, "ref", NOW),
+    "fail": lambda payment, _: domain.failed(payment, "CARD_DECLINED", NOW),
+    "void": lambda payment, _: domain.voided(payment, NOW),
+    "capture": lambda payment, amount: domain.captured(payment, euros(amount), NOW),
+    "refund": lambda payment, amount: domain.refunded(payment, euros(amount), NOW),
+}
 MOVES = st.lists(
     st.tuples(st.sampled_from(["authorize", "fail", "void", "capture", "refund"]), st.integers(-5, 1200)), max_size=15
 )
@@ -79,13 +87,7 @@ def test_whatever_is_tried_refunded_is_at_most_captured_is_at_most_authorized(mo
     payment = pending()
     for move, amount in moves:
         try:
-            payment = {
-                "authorize": lambda p, _: domain.authorized(p, "ref", NOW),
-                "fail": lambda p, _: domain.failed(p, "CARD_DECLINED", NOW),
-                "void": lambda p, _: domain.voided(p, NOW),
-                "capture": lambda p, a: domain.captured(p, euros(a), NOW),
-                "refund": lambda p, a: domain.refunded(p, euros(a), NOW),
-            }[move](payment, amount)
+            payment = ATTEMPTS[move](payment, amount)
         except errors.Error:
             continue
         assert euros(0) <= payment.refunded <= payment.captured <= payment.authorized <= payment.amount
