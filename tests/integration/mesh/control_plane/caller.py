@@ -1,7 +1,7 @@
-"""A client process that keeps calling a service and tells what answers; run by the tests, with a bootstrap of its own.
+"""A client process that keeps calling a service and tells what answers, with a bootstrap of its own.
 
-Arguments: target, path, calls at a time. It prints a line of JSON for each outcome that it sees for the first time,
-and one with all counts when its input closes.
+Arguments: target, path, calls at a time. It prints a line of JSON for each outcome that it sees for the first
+time, and one with all counts when its input closes.
 """
 
 import asyncio
@@ -9,10 +9,17 @@ import json
 import sys
 import time
 from collections import Counter
+from typing import Any
 
 import grpc
 
 DEADLINE_SECONDS = 20
+
+
+def tell(message: dict[str, Any]) -> None:
+    """Write a line that the test reads."""
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
 
 
 class Tally:
@@ -23,24 +30,24 @@ class Tally:
         self.counts = Counter[str]()
         self.last: dict[str, float] = {}
 
-    def note(self, outcome: str, seconds: float) -> None:
+    def note(self, outcome: str, details: str, seconds: float) -> None:
         """Count an outcome."""
         self.last[outcome] = time.time()
         if outcome not in self.counts:
-            print(json.dumps({"seen": outcome, "at": time.time(), "seconds": seconds}), flush=True)
+            tell({"seen": outcome, "details": details, "at": time.time(), "seconds": seconds})
         self.counts[outcome] += 1
 
 
 async def call_until(done: asyncio.Event, channel: grpc.aio.Channel, path: str, tally: Tally) -> None:
     """Call again and again; an outcome is the name of the server, or the code of the error."""
-    method = channel.unary_unary(path)
+    method: Any = channel.unary_unary(path)
     while not done.is_set():
-        begun = time.monotonic()
+        begun, details = time.monotonic(), ""
         try:
             outcome = (await method(b"", timeout=DEADLINE_SECONDS)).decode()
         except grpc.aio.AioRpcError as error:
-            outcome = f"{error.code().name}: {error.details()}"
-        tally.note(outcome, time.monotonic() - begun)
+            outcome, details = error.code().name, error.details() or ""
+        tally.note(outcome, details, time.monotonic() - begun)
         await asyncio.sleep(0.001)
 
 
@@ -51,7 +58,7 @@ async def main(target: str, path: str, at_a_time: int) -> None:
     async with grpc.aio.insecure_channel(target) as channel, asyncio.TaskGroup() as callers:
         for _ in range(at_a_time):
             callers.create_task(call_until(done, channel, path, tally))
-    print(json.dumps({"counts": tally.counts, "last": tally.last}), flush=True)
+    tell({"counts": tally.counts, "last": tally.last})
 
 
 if __name__ == "__main__":
