@@ -45,12 +45,23 @@ def connectors(runtime: Runtime) -> str:
             for service, name in zip(migrated, names, strict=True)
             for change in _ensure(connect, name, render(runtime, service), restart=renewed)
         ]
+        changes += [f"{name} had failed and was restarted" for name in _restart_failed(connect)]
         wait_for(
             "the outbox connectors",
             lambda: _check_running(connect, names),
             errors=(httpx.HTTPError, NotRunning),
         )
     return summary("connectors", changes)
+
+
+def restart_failed(runtime: Runtime) -> list[str]:
+    """Restart what failed of any connector and answer their names; meant to be called every few seconds.
+
+    A connector may say RUNNING while its task is FAILED: errors that Debezium does not think worth repeating stop the
+    task for good, also when their cause has gone. Raises httpx.HTTPError while Connect itself is away.
+    """
+    with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
+        return _restart_failed(connect)
 
 
 def url(runtime: Runtime) -> str:
@@ -106,8 +117,24 @@ def _ensure(connect: httpx.Client, name: str, config: Mapping[str, str], *, rest
     return [f"{name} {'created' if put.status_code == httpx.codes.CREATED else 'changed'}"]
 
 
-def _restart(connect: httpx.Client, name: str) -> None:
-    connect.post(f"/connectors/{name}/restart", params={"includeTasks": "true"}).raise_for_status()
+def _restart(connect: httpx.Client, name: str, **which: str) -> None:
+    reply = connect.post(f"/connectors/{name}/restart", params={"includeTasks": "true", **which})
+    # 409: the worker is rebalancing, which starts everything anyhow.
+    if reply.status_code != httpx.codes.CONFLICT:
+        reply.raise_for_status()
+
+
+def _restart_failed(connect: httpx.Client) -> list[str]:
+    found = _get(connect, "/connectors", expand="status")
+    failed = sorted(name for name, entry in found.items() if has_failed(entry["status"]))
+    for name in failed:
+        _restart(connect, name, onlyFailed="true")
+    return failed
+
+
+def has_failed(status: Mapping[str, Any]) -> bool:
+    """Tell from Connect's status of a connector whether it or one of its tasks has stopped for good."""
+    return any(part["state"] == "FAILED" for part in (status["connector"], *status["tasks"]))
 
 
 def _check_running(connect: httpx.Client, names: list[str]) -> None:
