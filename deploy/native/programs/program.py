@@ -1,0 +1,55 @@
+"""One program that the supervisor keeps running, and what it needs to be told about it."""
+
+import hashlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+
+class Stage(IntEnum):
+    """What has to be there before what; a stop goes through the stages backwards."""
+
+    INFRASTRUCTURE = 1
+    CONTROL_PLANE = 2
+    SERVICE = 3
+    EDGE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program of the stack, as it is started.
+
+    It listens on `ports`, of which the first is the one that people ask for. `inputs` are the files and folders
+    it reads at its start, so that it is started anew when one of them has changed. `stop_seconds` is how long
+    it may take to end after SIGTERM.
+    """
+
+    name: str
+    command: tuple[str | Path, ...]
+    stage: Stage
+    ports: tuple[int, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[Path, ...] = ()
+    stop_seconds: int = 20
+
+    @property
+    def command_line(self) -> str:
+        """The command, quoted as a shell and supervisor read it."""
+        return shlex.join(map(str, self.command))
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of all that decides how it runs."""
+        content = hashlib.sha256(repr((self.command_line, sorted(self.environment.items()))).encode())
+        for file in _files(self.inputs):
+            content.update(str(file).encode() + b"\0" + file.read_bytes() + b"\0")
+        return content.hexdigest()[:16]
+
+
+def _files(paths: tuple[Path, ...]) -> list[Path]:
+    """List the files themselves; what is not there yet counts once it is."""
+    folders = [path for path in paths if path.is_dir()]
+    found = {file for folder in folders for file in folder.rglob("*.py")}
+    return sorted(found | {path for path in paths if path.is_file()})
