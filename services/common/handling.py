@@ -126,9 +126,11 @@ class Handling:
         parking: Parking,
         letters: DeadLetters,
         patience: Patience,
+        at_once: int = 5,
     ) -> None:
-        """`group` names the consumer in metrics."""
+        """`group` names the consumer in metrics; `at_once` bounds how many handlers run side by side."""
         self._group = group
+        self._turn = asyncio.Semaphore(at_once)
         self._effects = effects
         self._inbox = inbox
         self._parking = parking
@@ -157,7 +159,7 @@ class Handling:
                 return None
 
     async def _take_effect(self, record: Record, event: ReceivedEvent) -> Taken:
-        async with self._inbox.transaction() as connection:
+        async with self._turn, self._inbox.transaction() as connection:
             taken = await self._inbox.take(connection, record, event.id)
             if taken is Taken.NEW:
                 await self._effects.have(connection, event)

@@ -1,0 +1,143 @@
+"""The consumer runtime: a member of a Kafka consumer group that has each event take effect exactly once, in order.
+
+- An event's effect and its inbox row are one commit; its offset is committed after that. Whatever dies in between, the
+  event comes again, and the inbox knows it.
+- Events of one key take effect in their order. One that fails is parked in `<topic>.dlq`, and those of its key that
+  follow wait behind it, until it is replayed or discarded: `python -m services.common.dead_letters`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.common.database import Database
+from services.common.dead_letter_topic import DeadLetterTopic
+from services.common.handling import Effects, Handler, Handling, Patience
+from services.common.inbox import Inbox
+from services.common.lanes import Lanes
+from services.common.parked import ParkedEvents
+from services.common.received import ReceivedEvent
+from services.common.replays import Replays
+from services.common.settings import ServiceSettings
+from services.common.subscription import KafkaSubscription, Partition, Subscription
+
+__all__ = ["Consumer", "Handler", "Member", "ReceivedEvent"]
+
+REPLAY_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a member works through its partitions. Durations are in seconds."""
+
+    batch: int = 500
+    poll: float = 0.2
+    finish: float = 8.0
+    """For the events in hand, when the process stops or partitions go."""
+
+
+class Consumer:
+    """All that consumes for one group in this process: `app.background("consumer", Consumer(…).run)`."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        group: str,
+        topics: Sequence[str],
+        handler: Handler,
+        inbox_database: Database,
+        *,
+        patience: Patience | None = None,
+    ) -> None:
+        """`handler` has the effect of an event, in the transaction of `inbox_database` that it is given.
+
+        It must act on nothing else: what reaches outside is done by a worker, from what the handler wrote.
+        """
+        patience = patience or Patience()
+        inbox = Inbox(inbox_database, group)
+        parked = ParkedEvents(inbox_database, group)
+        letters = DeadLetterTopic(settings.kafka_bootstrap, group)
+        effects = Effects(group, handler, patience)
+        # The service's other work needs connections too.
+        at_once = max(1, settings.database_pool_size // 2)
+        handling = Handling(
+            group, effects, inbox=inbox, parking=parked, letters=letters, patience=patience, at_once=at_once
+        )
+        self._member = Member(
+            lambda: KafkaSubscription(settings.kafka_bootstrap, group, topics, settings.instance), handling
+        )
+        self._replays = Replays(
+            group,
+            effects,
+            inbox=inbox,
+            parked=parked,
+            letters=letters,
+            patience=patience,
+            interval=REPLAY_SECONDS,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until stopped; then finish the events in hand, commit, and leave the group."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._member.run(stop))
+            tasks.create_task(self._replays.run(stop))
+
+
+class Member:
+    """One membership in the group after the other: a run makes its own and leaves it."""
+
+    def __init__(self, subscribe: Callable[[], Subscription], handling: Handling, pace: Pace | None = None) -> None:
+        """`subscribe` makes a subscription that has not joined yet."""
+        self._subscribe = subscribe
+        self._handling = handling
+        self._pace = pace or Pace()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until stopped. Polling never waits for handling: the group would take us for dead."""
+        work = _Work(self._subscribe(), Lanes(self._handling.handle, self._pace.finish))
+        try:
+            await work.join()
+            while not stop.is_set():
+                await work.step(self._pace)
+        finally:
+            await work.leave()
+
+
+class _Work:
+    """The work of one membership."""
+
+    def __init__(self, subscription: Subscription, lanes: Lanes) -> None:
+        self._subscription = subscription
+        self._lanes = lanes
+
+    async def join(self) -> None:
+        await self._subscription.join(self._assigned, self._revoked, self._lost)
+
+    async def step(self, pace: Pace) -> None:
+        self._lanes.add(await self._subscription.poll(pace.batch, pace.poll))
+        self._lanes.check()
+        if full := self._lanes.to_pause():
+            await self._subscription.pause(full)
+        if low := self._lanes.to_resume():
+            await self._subscription.resume(low)
+        await self._commit()
+
+    async def leave(self) -> None:
+        await self._lanes.finish()
+        await self._subscription.leave()
+
+    async def _commit(self) -> None:
+        if (offsets := self._lanes.done()) and await self._subscription.commit(offsets):
+            self._lanes.committed(offsets)
+
+    async def _assigned(self, partitions: Sequence[Partition]) -> None:
+        self._lanes.open(partitions)
+
+    async def _revoked(self, partitions: Sequence[Partition]) -> None:
+        await self._lanes.finish(partitions)
+        await self._commit()
+        await self._lanes.close(partitions)
+
+    async def _lost(self, partitions: Sequence[Partition]) -> None:
+        await self._lanes.close(partitions)

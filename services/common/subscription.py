@@ -1,0 +1,138 @@
+"""Membership in a Kafka consumer group: which partitions are ours, what they bring, and how far we are through them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.aio import AIOConsumer
+
+from mesh.telemetry import get_logger
+from services.common.kafka import client_config, record_of
+from services.common.received import Record
+
+_log = get_logger(__name__)
+
+_THREADS = 4
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    number: int
+
+
+Change = Callable[[Sequence[Partition]], Awaitable[None]]
+"""Told which partitions came or go; the group waits until it returns."""
+
+
+class Subscription(Protocol):
+    """What the consumer runtime needs of Kafka."""
+
+    async def join(self, assigned: Change, revoked: Change, lost: Change) -> None:
+        """Join the group. `revoked` may still commit, `lost` may not: others have those partitions already."""
+
+    async def poll(self, limit: int, seconds: float) -> list[Record]:
+        """Return what is there, as soon as anything is; it must be called again and again, or the group expels us."""
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> bool:
+        """Tell the group where to begin next time. False when it could not be told now."""
+
+    async def pause(self, partitions: Iterable[Partition]) -> None:
+        """Bring nothing more of these for now."""
+
+    async def resume(self, partitions: Iterable[Partition]) -> None:
+        """Bring more of these again."""
+
+    async def leave(self) -> None:
+        """Give the partitions back, calling `revoked`, and leave at once."""
+
+
+class KafkaSubscription:
+    """A Subscription by confluent-kafka. Topics that don't exist yet are waited for."""
+
+    def __init__(self, bootstrap: str, group: str, topics: Sequence[str], client_id: str) -> None:
+        """`client_id` is what the broker's logs call this process. Nothing is connected yet."""
+        self._topics = list(topics)
+        self._config = {
+            **client_config(bootstrap, client_id),
+            "group.id": group,
+            "enable.auto.commit": False,
+            # A new group has to see everything that happened.
+            "auto.offset.reset": "earliest",
+            # Only partitions that move stop for a rebalance.
+            "partition.assignment.strategy": "cooperative-sticky",
+            # A process that was killed is replaced after this.
+            "session.timeout.ms": 10_000,
+            "heartbeat.interval.ms": 2_000,
+            "fetch.wait.max.ms": 500,
+            "fetch.error.backoff.ms": 100,
+        }
+        self._consumer: AIOConsumer | None = None
+
+    async def join(self, assigned: Change, revoked: Change, lost: Change) -> None:
+        """Join the group."""
+        self._consumer = AIOConsumer(dict(self._config), max_workers=_THREADS)
+        await self._consumer.subscribe(
+            self._topics, on_assign=_told(assigned), on_revoke=_told(revoked), on_lost=_told(lost)
+        )
+
+    async def poll(self, limit: int, seconds: float) -> list[Record]:
+        """Return what is there, as soon as anything is. Raises KafkaException when the client has to be made anew."""
+        # consume() alone would wait until it has `limit` messages, or the time is up.
+        first = await self._joined.poll(seconds)
+        if first is None:
+            return []
+        rest = await self._joined.consume(limit - 1, 0)
+        return [record_of(message) for message in (first, *rest) if _is_record(message)]
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> bool:
+        """Tell the group where to begin next time. False when it could not be told now."""
+        positions = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
+        try:
+            await self._joined.commit(offsets=positions, asynchronous=False)
+        except KafkaException as fault:
+            # Nothing is lost: what is done is in the inbox, whoever gets it again.
+            _log.warning("offsets not committed", error=str(fault))
+            return False
+        return True
+
+    async def pause(self, partitions: Iterable[Partition]) -> None:
+        """Bring nothing more of these for now."""
+        await self._joined.pause([TopicPartition(*partition) for partition in partitions])
+
+    async def resume(self, partitions: Iterable[Partition]) -> None:
+        """Bring more of these again."""
+        await self._joined.resume([TopicPartition(*partition) for partition in partitions])
+
+    async def leave(self) -> None:
+        """Give the partitions back, calling `revoked`, and leave at once."""
+        if self._consumer is not None:
+            await self._consumer.close()
+            self._consumer = None
+
+    @property
+    def _joined(self) -> AIOConsumer:
+        if self._consumer is None:
+            raise RuntimeError("join the group first")
+        return self._consumer
+
+
+def _told(change: Change) -> Callable[[AIOConsumer, list[TopicPartition]], Awaitable[None]]:
+    async def callback(_: AIOConsumer, partitions: list[TopicPartition]) -> None:
+        await change([Partition(each.topic, each.partition) for each in partitions])
+
+    return callback
+
+
+def _is_record(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return True
+    if error.fatal():
+        raise KafkaException(error)
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        _log.info("topic does not exist yet; waiting for it", topic=message.topic())
+    else:
+        _log.warning("Kafka reports", error=str(error))
+    return False
