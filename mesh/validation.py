@@ -1,9 +1,8 @@
 """Whether a request is what its contract asks for: the rules of buf.validate, judged by protovalidate."""
 
-from typing import Any
-
 import protovalidate
 from google.protobuf.message import Message
+from protovalidate import FieldPathElementPb, FieldPathPb, ViolationPb
 
 from mesh import errors
 
@@ -22,17 +21,17 @@ def validate(request: Message) -> None:
     )
 
 
-def _violation(violation: Any) -> errors.FieldViolation:  # noqa: ANN401 - protovalidate\'s own copy of the message
+def _violation(violation: ViolationPb) -> errors.FieldViolation:
     """The reason is the broken rule, such as STRING_UUID for `string.uuid`."""
     reason = violation.rule_id.replace(".", "_").upper()
     return errors.FieldViolation(_path(violation.field), violation.message, reason)
 
 
-def _path(path: Any) -> str:  # noqa: ANN401 - protovalidate\'s own copy of the message
-    return "".join(_step(element, first=position == 0) for position, element in enumerate(path.elements))
+def _path(path: FieldPathPb | None) -> str:
+    elements = path.elements if path else ()
+    return "".join(_step(element, first=position == 0) for position, element in enumerate(elements))
 
 
-def _step(element: Any, *, first: bool) -> str:  # noqa: ANN401 - as above
-    subscript = element.WhichOneof("subscript")
+def _step(element: FieldPathElementPb, *, first: bool) -> str:
     name = element.field_name if first else f".{element.field_name}"
-    return f"{name}[{getattr(element, subscript)}]" if subscript else name
+    return f"{name}[{element.subscript.value}]" if element.subscript else name
