@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -65,7 +66,8 @@ async def instance(
             await consul.passes(service, name)
         yield server
     finally:
-        await consul.deregister(name)
+        with contextlib.suppress(aiohttp.ClientError):  # A test may have ended Consul.
+            await consul.deregister(name)
         await server.stop()
 
 

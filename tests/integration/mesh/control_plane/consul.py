@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,12 @@ class Consul:
 
     async def reading_token(self) -> str:
         """Make a token that may do what the control plane needs: read nodes and services."""
-        await self.ask("PUT", "/v1/acl/policy", {"Name": "control-plane", "Rules": READING})
-        made = await self.ask("PUT", "/v1/acl/token", {"Policies": [{"Name": "control-plane"}]})
-        return str(made["SecretID"])
+        secret = str(uuid.uuid4())
+        await self.allow_reading(secret)
+        return secret
 
-    async def reading_token_again(self, secret: str) -> None:
-        """Make the same token anew in a Consul that forgot it, as `make up` does."""
+    async def allow_reading(self, secret: str) -> None:
+        """Make that token with a given secret, such as that of a Consul that lost its data."""
         await self.ask("PUT", "/v1/acl/policy", {"Name": "control-plane", "Rules": READING})
         await self.ask("PUT", "/v1/acl/token", {"SecretID": secret, "Policies": [{"Name": "control-plane"}]})
 

@@ -1,7 +1,10 @@
 """A replica of the control plane, as the process that it really is."""
 
+import asyncio
+import contextlib
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +22,7 @@ class ControlPlane:
         self.port, self.metrics_port = free_ports(2)
         self.address = f"{HOST}:{self.port}"
         self.log = folder / f"{name}.log"
+        self.token = token
         self._process: Process | None = None
         self._environment = {
             "ORDERMESH_HOST": HOST,
@@ -45,6 +49,10 @@ class ControlPlane:
         """Whether it accepts connections."""
         return listens(self.port)
 
+    def exports(self) -> bool:
+        """Whether its metrics can be read."""
+        return listens(self.metrics_port)
+
     async def stop(self, *, kill: bool = False) -> int:
         """End it; answer its exit code."""
         return await self._process.stop(kill=kill) if self._process else 0
@@ -55,6 +63,12 @@ class ControlPlane:
         async with aiohttp.ClientSession() as http, http.get(url) as reply:
             found = [each for each in (await reply.text()).splitlines() if each.startswith(line + " ")]
             return float(found[0].rsplit(" ", 1)[1]) if found else 0.0
+
+    async def reaches(self, line: str, value: float) -> None:
+        """Wait until a metric has a value."""
+        async with asyncio.timeout(20):
+            while await self.metric(line) != value:  # noqa: ASYNC110 - it happens in another process
+                await asyncio.sleep(0.02)
 
     async def refusals(self) -> float:
         """Count the NACKs of all types."""
@@ -67,3 +81,13 @@ class ControlPlane:
         assert self._process
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@contextlib.asynccontextmanager
+async def serving(replica: ControlPlane) -> AsyncIterator[ControlPlane]:
+    """Run a replica."""
+    await replica.start()
+    try:
+        yield replica
+    finally:
+        await replica.stop()
