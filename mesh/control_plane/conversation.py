@@ -4,13 +4,14 @@ It keeps what the client asked for and what it was sent, and says which response
 """
 
 import enum
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
-from mesh.control_plane.snapshot import Resource, ResourceType, Snapshot, collection_version
+from mesh.control_plane.resources import unknown_listener
+from mesh.control_plane.snapshot import Resource, ResourceType, Snapshot, collection_version, resource
 
 WILDCARD = "*"
 
@@ -27,10 +28,14 @@ class Meaning(enum.Enum):
 
 @dataclass(slots=True)
 class Subscription:
-    """What a client wants of one type, and which versions it was sent on this stream."""
+    """What a client wants of one type, and which versions it was sent on this stream.
+
+    A newcomer says that it knows nothing of the type yet, from no control plane.
+    """
 
     wildcard: bool
     names: frozenset[str]
+    newcomer: bool = False
     nonce: str = ""
     sent: dict[str, str] = field(default_factory=dict)
 
@@ -56,7 +61,7 @@ class Conversation:
             return Meaning.UNKNOWN
         known = self._subscriptions.get(kind)
         if known is None:
-            self._subscriptions[kind] = _first_subscription(kind, request.resource_names)
+            self._subscriptions[kind] = _first_subscription(kind, request)
             return Meaning.SUBSCRIBED
         if request.response_nonce != known.nonce:
             # It crossed a newer response, whose acknowledgement will repeat the names.
@@ -77,6 +82,8 @@ class Conversation:
             if subscription is None:
                 continue
             wanted = _wanted(subscription, view.get(kind, {}))
+            if kind is ResourceType.LISTENER and subscription.newcomer:
+                wanted |= _refusals(subscription.names - wanted.keys(), subscription.sent)
             due = _due(kind, subscription, wanted)
             subscription.sent = {name: each.version for name, each in wanted.items()}
             if not due:
@@ -99,9 +106,21 @@ class Conversation:
         )
 
 
-def _first_subscription(kind: ResourceType, names: Collection[str]) -> Subscription:
+def _first_subscription(kind: ResourceType, request: discovery_pb2.DiscoveryRequest) -> Subscription:
     """Read a first request, in which no names at all mean everything, for the types that know a wildcard."""
-    return Subscription(wildcard=kind.whole and (not names or WILDCARD in names), names=frozenset(names))
+    names = frozenset(request.resource_names)
+    wildcard = kind.whole and (not names or WILDCARD in names)
+    return Subscription(wildcard, names, newcomer=not request.version_info)
+
+
+def _refusals(unknown: Iterable[str], sent: Mapping[str, str]) -> dict[str, Resource]:
+    """Answer for services that no contract knows, of which gRPC would otherwise wait 15 s to hear.
+
+    This never takes back a listener that was sent. Nor is it for clients that come from another replica, which
+    may be newer and know more contracts: what they learned there stays good when nothing is said.
+    """
+    refusals = (resource(ResourceType.LISTENER, name, unknown_listener(name)) for name in unknown if name != WILDCARD)
+    return {each.name: each for each in refusals if sent.get(each.name, each.version) == each.version}
 
 
 def _resubscribe(known: Subscription, names: Collection[str]) -> bool:

@@ -14,9 +14,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register every metric; a registry holds one set of them."""
-        self._consul_up = Gauge(
-            f"{PREFIX}_consul_up", "1 while Consul answers every query.", registry=registry
-        )
+        self._consul_up = Gauge(f"{PREFIX}_consul_up", "1 while Consul answers every query.", registry=registry)
         self._consul_lost = Counter(
             f"{PREFIX}_consul_lost_total",
             "Sessions with Consul that a failed query ended.",
@@ -25,9 +23,7 @@ class Metrics:
         self._published = Counter(
             f"{PREFIX}_snapshots_total", "Snapshots published since the start.", registry=registry
         )
-        self._endpoints = Gauge(
-            f"{PREFIX}_endpoints", "Published endpoints.", ["service", "health"], registry=registry
-        )
+        self._endpoints = Gauge(f"{PREFIX}_endpoints", "Published endpoints.", ["service", "health"], registry=registry)
         self._held = Gauge(
             f"{PREFIX}_held",
             "1 while endpoints are kept that Consul lists no more.",
@@ -35,9 +31,7 @@ class Metrics:
             registry=registry,
         )
         self.streams = Gauge(f"{PREFIX}_streams", "Open ADS streams.", registry=registry)
-        self._responses = Counter(
-            f"{PREFIX}_responses_total", "Discovery responses sent.", ["type"], registry=registry
-        )
+        self._responses = Counter(f"{PREFIX}_responses_total", "Discovery responses sent.", ["type"], registry=registry)
         self._requests = Counter(
             f"{PREFIX}_requests_total",
             "Discovery requests by what they meant: subscribed, accepted, refused (a NACK) or stale.",

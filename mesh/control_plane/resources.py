@@ -55,9 +55,7 @@ def lasting(repeatable: Repeatable) -> Lasting:
     services = {
         ResourceType.CLUSTER: _named(ResourceType.CLUSTER, {name: cluster(name) for name in names}),
         ResourceType.LISTENER: _named(ResourceType.LISTENER, {name: listener(name) for name in names}),
-        ResourceType.ROUTES: _named(
-            ResourceType.ROUTES, {name: routes(name, repeatable[name]) for name in names}
-        ),
+        ResourceType.ROUTES: _named(ResourceType.ROUTES, {name: routes(name, repeatable[name]) for name in names}),
     }
     edge = {ResourceType.CLUSTER: _named(ResourceType.CLUSTER, {name: edge_cluster(name) for name in names})}
     return Lasting(services, edge)
@@ -66,8 +64,7 @@ def lasting(repeatable: Repeatable) -> Lasting:
 def snapshot(always: Lasting, world: World) -> Snapshot:
     """Add the endpoints. Every known service has its list, if an empty one, so that nobody waits for it."""
     lists = {
-        name: load_assignment(name, world.services.get(name, ()))
-        for name in always.services[ResourceType.CLUSTER]
+        name: load_assignment(name, world.services.get(name, ())) for name in always.services[ResourceType.CLUSTER]
     }
     endpoints = _named(ResourceType.ENDPOINTS, lists)
     return Snapshot(
@@ -78,9 +75,18 @@ def snapshot(always: Lasting, world: World) -> Snapshot:
 
 def listener(service: str) -> listener_pb2.Listener:
     """Build what `xds:///<service>` looks up first: it sends the client on to the routes of the same name."""
-    router = http_connection_manager_pb2.HttpFilter(name="router", typed_config=_packed(router_pb2.Router()))
     rds = http_connection_manager_pb2.Rds(route_config_name=service, config_source=_this_stream())
-    connection = http_connection_manager_pb2.HttpConnectionManager(http_filters=[router], rds=rds)
+    return _listener(service, http_connection_manager_pb2.HttpConnectionManager(rds=rds))
+
+
+def unknown_listener(service: str) -> listener_pb2.Listener:
+    """Build one that leads nowhere: each call fails at once, saying that no virtual host has the name."""
+    nowhere = route_pb2.RouteConfiguration(name=service)
+    return _listener(service, http_connection_manager_pb2.HttpConnectionManager(route_config=nowhere))
+
+
+def _listener(service: str, connection: http_connection_manager_pb2.HttpConnectionManager) -> listener_pb2.Listener:
+    connection.http_filters.add(name="router").typed_config.CopyFrom(_packed(router_pb2.Router()))
     return listener_pb2.Listener(
         name=service, api_listener=api_listener_pb2.ApiListener(api_listener=_packed(connection))
     )
@@ -140,9 +146,7 @@ def edge_cluster(service: str) -> cluster_pb2.Cluster:
 
 def _circuit_breakers() -> circuit_breaker_pb2.CircuitBreakers:
     limit = UInt32Value(value=MAX_REQUESTS)
-    thresholds = circuit_breaker_pb2.CircuitBreakers.Thresholds(
-        max_requests=limit, max_pending_requests=limit
-    )
+    thresholds = circuit_breaker_pb2.CircuitBreakers.Thresholds(max_requests=limit, max_pending_requests=limit)
     return circuit_breaker_pb2.CircuitBreakers(thresholds=[thresholds])
 
 

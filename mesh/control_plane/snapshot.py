@@ -62,9 +62,7 @@ def resource(kind: ResourceType, name: str, message: Message) -> Resource:
 
 def collection_version(resources: Iterable[Resource]) -> str:
     """Return the version of a set of resources."""
-    return digest(
-        f"{each.name}={each.version};".encode() for each in sorted(resources, key=lambda each: each.name)
-    )
+    return digest(f"{each.name}={each.version};".encode() for each in sorted(resources, key=lambda each: each.name))
 
 
 def digest(parts: Iterable[bytes]) -> str:

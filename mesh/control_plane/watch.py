@@ -68,9 +68,7 @@ class ConsulCatalog:
         """
         answer: Answer[Mapping[str, object]] = await self._ask("/v1/catalog/services", index)
         if "consul" not in answer.body:
-            message = (
-                "the catalog lists nothing, not even Consul: no leader yet, or a token without service:read"
-            )
+            message = "the catalog lists nothing, not even Consul: no leader yet, or a token without service:read"
             raise ConsulUnreadableError(message)
         return answer
 

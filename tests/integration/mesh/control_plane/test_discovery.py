@@ -33,9 +33,10 @@ async def test_a_registered_service_is_reached(
     assert await replica.refusals() == 0
 
 
-async def test_a_known_service_without_instances_fails_at_once(replica: ControlPlane, tmp_path: Path) -> None:
-    """Whoever calls a service that has not started learns it in a moment, not at the end of the deadline."""
-    async with calling(tmp_path, [replica], "payment") as caller:
+@pytest.mark.parametrize("service", ["payment", "no-such-service"])
+async def test_a_service_without_instances_fails_at_once(replica: ControlPlane, tmp_path: Path, service: str) -> None:
+    """Whoever calls a service that has not started, or that no contract knows, learns it in a moment."""
+    async with calling(tmp_path, [replica], service) as caller:
         await caller.sees("UNAVAILABLE")
     assert caller.seen["UNAVAILABLE"]["seconds"] < 2
 

@@ -24,9 +24,7 @@ class Client:
     def __init__(self, publication: Publication, registry: CollectorRegistry) -> None:
         """Connect to a control plane that serves what is published."""
         self._requests = asyncio.Queue[Any]()
-        discovery = AggregatedDiscovery(
-            "control-plane-1", publication, Metrics(registry), structlog.get_logger()
-        )
+        discovery = AggregatedDiscovery("control-plane-1", publication, Metrics(registry), structlog.get_logger())
         self._responses = discovery.StreamAggregatedResources(self._sent(), cast("Any", None))
 
     async def _sent(self) -> AsyncIterator[Any]:
@@ -35,9 +33,7 @@ class Client:
 
     def ask(self, *names: str, nonce: str = "", error: str = "") -> None:
         """Send a request for endpoints."""
-        request = discovery_pb2.DiscoveryRequest(
-            type_url=EDS.value, resource_names=names, response_nonce=nonce
-        )
+        request = discovery_pb2.DiscoveryRequest(type_url=EDS.value, resource_names=names, response_nonce=nonce)
         if error:
             request.error_detail.message = error
         self._requests.put_nowait(request)

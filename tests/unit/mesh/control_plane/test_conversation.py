@@ -168,6 +168,31 @@ def test_a_response_never_takes_everything_away() -> None:
     assert told(conversation, without_clusters([])) == []
 
 
+def test_a_service_that_no_contract_knows_is_answered_too() -> None:
+    """A client with a wrong name learns it at once rather than after gRPC's 15 s."""
+    [response] = talking(request(LDS, "ordre")).responses(snapshot_of())
+
+    assert [b"ordre" in each.value for each in response.resources] == [True]
+
+
+def test_a_client_that_knows_more_is_not_contradicted() -> None:
+    """One that comes from a newer replica keeps what it learned there: nothing is said of the service."""
+    asked = request(LDS, "later")
+    asked.version_info = "of another replica"
+
+    assert list(talking(asked).responses(snapshot_of())) == []
+
+
+def test_a_service_that_becomes_known_replaces_the_answer() -> None:
+    """Whatever a client was told of an unknown name ends with the first snapshot that has it."""
+    conversation = talking(request(LDS, "product"))
+    list(conversation.responses(without_clusters(["order"])))
+
+    [response] = conversation.responses(snapshot_of())
+
+    assert [each.value for each in response.resources] == [snapshot_of().services[LDS]["product"].body.value]
+
+
 def test_a_resource_type_that_is_not_served_is_no_harm() -> None:
     """Clients of a newer library may ask for more."""
     conversation = Conversation("control-plane-1")

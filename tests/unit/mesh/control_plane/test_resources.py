@@ -14,9 +14,7 @@ def test_every_known_service_is_described_even_without_instances() -> None:
     """A client of a service that has not started must learn so at once, not after a timeout."""
     view = snapshot_of().view("order")
 
-    assert {kind: set(view[kind]) for kind in ResourceType} == {
-        kind: {"order", "product"} for kind in ResourceType
-    }
+    assert {kind: set(view[kind]) for kind in ResourceType} == {kind: {"order", "product"} for kind in ResourceType}
 
 
 def test_the_edge_gets_clusters_and_endpoints_only() -> None:
@@ -39,9 +37,7 @@ def test_no_route_sets_a_timeout() -> None:
     """Deadlines belong to the stubs, because those of xDS fire too early."""
     found = resources.routes("order", REPEATABLE["order"]).virtual_hosts[0].routes
 
-    assert not any(
-        route.route.HasField("timeout") or route.route.HasField("max_stream_duration") for route in found
-    )
+    assert not any(route.route.HasField("timeout") or route.route.HasField("max_stream_duration") for route in found)
 
 
 def test_endpoints_carry_the_verdict_of_their_checks() -> None:
@@ -63,9 +59,7 @@ def test_zones_weigh_as_much_as_their_healthy_instances() -> None:
 
     zones = resources.load_assignment("order", found).endpoints
 
-    assert [
-        (each.locality.region, each.locality.zone, each.load_balancing_weight.value) for each in zones
-    ] == [
+    assert [(each.locality.region, each.locality.zone, each.load_balancing_weight.value) for each in zones] == [
         ("dc1", "a", 2),
         ("dc1", "b", 1),
     ]
@@ -77,9 +71,7 @@ def test_two_instances_on_one_address_are_one_endpoint() -> None:
 
     [zone] = resources.load_assignment("order", found).endpoints
 
-    assert [(zone.locality.zone, each.health_status) for each in zone.lb_endpoints] == [
-        ("b", health_check_pb2.HEALTHY)
-    ]
+    assert [(zone.locality.zone, each.health_status) for each in zone.lb_endpoints] == [("b", health_check_pb2.HEALTHY)]
 
 
 def test_the_only_instance_is_never_ejected() -> None:

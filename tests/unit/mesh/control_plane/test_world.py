@@ -47,9 +47,7 @@ def test_a_service_that_vanished_while_consul_was_away_is_kept() -> None:
 
     after = believe(before, seen(2, order=(instance(1),), product=()))
 
-    assert after == World(
-        2, {"order": (instance(1),), "product": (instance(2),)}, held=frozenset({"product"})
-    )
+    assert after == World(2, {"order": (instance(1),), "product": (instance(2),)}, held=frozenset({"product"}))
 
 
 def test_a_kept_service_stays_until_consul_lists_it_again() -> None:
