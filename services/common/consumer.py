@@ -40,7 +40,7 @@ class Pace:
 class Consumer:
     """All that consumes for one group in this process: `app.background("consumer", Consumer(…).run)`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is another thing it stands on
         self,
         settings: ServiceSettings,
         group: str,
