@@ -12,9 +12,10 @@ class Stage(IntEnum):
     """What has to be there before what; a stop goes through the stages backwards."""
 
     INFRASTRUCTURE = 1
-    CONTROL_PLANE = 2
-    SERVICE = 3
-    EDGE = 4
+    CONNECT = 2
+    CONTROL_PLANE = 3
+    SERVICE = 4
+    EDGE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Program:
 
     It listens on `ports`, of which the first is the one that people ask for. `inputs` are the files and folders
     it reads at its start, so that it is started anew when one of them has changed. `stop_seconds` is how long
-    it may take to end after SIGTERM.
+    it may take to end after its `stop_signal`.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Program:
     ports: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Path, ...] = ()
+    stop_signal: str = "TERM"
     stop_seconds: int = 20
 
     @property
@@ -49,7 +51,6 @@ class Program:
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
-    """List the files themselves; what is not there yet counts once it is."""
-    folders = [path for path in paths if path.is_dir()]
-    found = {file for folder in folders for file in folder.rglob("*.py")}
-    return sorted(found | {path for path in paths if path.is_file()})
+    """List the files themselves, without what Python compiles; what is not there yet counts once it is."""
+    found = {file for path in paths for file in (path, *path.rglob("*")) if "__pycache__" not in file.parts}
+    return sorted(file for file in found if file.is_file())

@@ -1,0 +1,38 @@
+"""Consul: a single server with its UI, closed to whoever brings no token."""
+
+from deploy.native.components import Components
+from deploy.native.programs.program import Program, Stage
+from deploy.native.rendering import keep, render
+from deploy.native.runtime import Runtime
+from deploy.native.secrets import AGENT, Secrets
+
+NAME = "consul"
+PORTS = ("http", "grpc", "dns", "server", "serf_lan")
+SETTINGS = "consul.json"
+
+
+def program(runtime: Runtime, components: Components) -> Program:
+    """Say how it is started."""
+    settings = runtime.config(NAME) / SETTINGS
+    return Program(
+        name=NAME,
+        command=(components.consul, "agent", "-config-file", settings),
+        stage=Stage.INFRASTRUCTURE,
+        ports=tuple(runtime.port(NAME, port) for port in PORTS),
+        inputs=(settings,),
+        stop_signal="INT",
+    )
+
+
+def configure(runtime: Runtime, kept: Secrets) -> None:
+    """Write its settings, which hold the keys to it."""
+    text = render(
+        f"consul/{SETTINGS}",
+        datacenter=runtime.topology.mesh.datacenter,
+        data=runtime.data(NAME),
+        gossip_key=kept.gossip_key,
+        management_token=kept.consul_management_token,
+        agent_token=kept.consul_tokens[AGENT],
+        **{port: runtime.port(NAME, port) for port in PORTS},
+    )
+    keep(runtime.config(NAME) / SETTINGS, text)

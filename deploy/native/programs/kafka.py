@@ -1,0 +1,105 @@
+"""The Kafka broker, which is its own controller, with its storage; and Kafka Connect with Debezium."""
+
+import base64
+import subprocess
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.native.components import Components
+from deploy.native.errors import StackError
+from deploy.native.programs.program import Program, Stage
+from deploy.native.provision.connect import credentials_directory
+from deploy.native.rendering import keep, render
+from deploy.native.runtime import Runtime
+
+BROKER = "kafka"
+CONNECT = "connect"
+LOGGING = "log4j2.xml"
+COMPLETE = "meta.properties"
+# Without limits of their own, the JVM would take a quarter of the machine and as many threads as it has cores.
+SMALL = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+BROKER_MEMORY = ("-Xms128m", "-Xmx384m", "-XX:MaxMetaspaceSize=160m", "-XX:ReservedCodeCacheSize=64m")
+CONNECT_MEMORY = ("-Xms128m", "-Xmx256m", "-XX:MaxMetaspaceSize=192m", "-XX:ReservedCodeCacheSize=64m")
+
+
+def broker(runtime: Runtime, components: Components) -> Program:
+    """Say how the broker is started."""
+    config = runtime.config(BROKER)
+    return Program(
+        name=BROKER,
+        command=_java(components, config, BROKER_MEMORY, "kafka.Kafka", _broker_settings(runtime)),
+        stage=Stage.INFRASTRUCTURE,
+        ports=(runtime.port(BROKER, "broker"), runtime.port(BROKER, "controller")),
+        inputs=(_broker_settings(runtime), config / LOGGING),
+        stop_seconds=30,
+    )
+
+
+def connect(runtime: Runtime, components: Components) -> Program:
+    """Say how Connect is started; it stays up only where a broker answers."""
+    config = runtime.config(CONNECT)
+    main = "org.apache.kafka.connect.cli.ConnectDistributed"
+    settings = config / "connect.properties"
+    return Program(
+        name=CONNECT,
+        command=_java(components, config, CONNECT_MEMORY, main, settings),
+        stage=Stage.CONNECT,
+        ports=(runtime.port(CONNECT, "http"),),
+        inputs=(settings, config / LOGGING),
+        stop_seconds=30,
+    )
+
+
+def configure(runtime: Runtime, components: Components) -> None:
+    """Write the settings of both."""
+    broker_port = runtime.port(BROKER, "broker")
+    server = render(
+        "kafka/server.properties",
+        broker_port=broker_port,
+        controller_port=runtime.port(BROKER, "controller"),
+        data=runtime.data(BROKER),
+    )
+    worker = render(
+        "kafka/connect.properties",
+        broker_port=broker_port,
+        port=runtime.port(CONNECT, "http"),
+        plugins=components.connect_plugins,
+        credentials=credentials_directory(runtime),
+    )
+    keep(_broker_settings(runtime), server)
+    keep(runtime.config(CONNECT) / "connect.properties", worker)
+    for name in (BROKER, CONNECT):
+        keep(runtime.config(name) / LOGGING, render(f"kafka/{LOGGING}"))
+
+
+def prepare(runtime: Runtime, components: Components) -> list[str]:
+    """Format the broker's storage unless it is; the cluster's id is kept, so that a run cut short goes on."""
+    if (runtime.data(BROKER) / COMPLETE).exists():
+        return []
+    runtime.data(BROKER).mkdir(parents=True, exist_ok=True)
+    arguments = ("format", "--ignore-formatted", "-t", _cluster_id(runtime), "-c", _broker_settings(runtime))
+    tool = _java(components, runtime.config(BROKER), ("-Xmx128m",), "kafka.tools.StorageTool", *arguments)
+    done = subprocess.run(tool, check=False, text=True, capture_output=True)
+    if done.returncode:
+        raise StackError(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
+    return ["storage of Kafka formatted"]
+
+
+def _java(
+    components: Components, config: Path, memory: Sequence[str], main: str, *arguments: str | Path
+) -> tuple[str | Path, ...]:
+    logging = f"-Dlog4j2.configurationFile={config / LOGGING}"
+    return (components.java, *memory, *SMALL, logging, "-cp", f"{components.kafka_lib}/*", main, *arguments)
+
+
+def _broker_settings(runtime: Runtime) -> Path:
+    return runtime.config(BROKER) / "server.properties"
+
+
+def _cluster_id(runtime: Runtime) -> str:
+    """Read the id that was chosen for this cluster, or choose one: 128 bits in base64, as Kafka writes them."""
+    path = runtime.config(BROKER) / "cluster-id"
+    if not path.exists():
+        keep(path, base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+    return path.read_text(encoding="utf-8")
