@@ -1,0 +1,1 @@
+"""The notification service: tells customers what became of their orders, on events only, each of them once."""
