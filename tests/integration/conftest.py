@@ -1,18 +1,31 @@
-"""What the integration tests share: the real components that they run."""
+"""What the integration tests share: the real components that they run, as `make up` would."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-CONSUL = "ORDERMESH_CONSUL"
-CACHED_CONSUL = Path("/var/cache/ordermesh/consul-1.22.7/consul")
+from deploy.native import components
+from deploy.native.runtime import Runtime
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def consul_binary() -> Path:
-    """Find the Consul to run: the one named by ORDERMESH_CONSUL, or else the one in the cache."""
-    binary = Path(os.environ.get(CONSUL) or CACHED_CONSUL)
-    if not binary.is_file():
-        pytest.fail(f"{binary} is not there: `make up` builds Consul, or set {CONSUL} to a binary")
-    return binary
+def programs() -> components.Components:
+    """Find the installed components; what is missing is said by whoever is asked for first."""
+    versions = Runtime.load(CHECKOUT, os.environ).versions
+    return components.locate(cache=components.cache_directory(), versions=versions)
+
+
+@pytest.fixture(scope="session")
+def consul_binary(programs: components.Components) -> Path:
+    """Find Consul: the program named by ORDERMESH_CONSUL, or else the one installed."""
+    chosen = os.environ.get("ORDERMESH_CONSUL")
+    return Path(chosen) if chosen else programs.consul
+
+
+@pytest.fixture(scope="session")
+def envoy_binary(programs: components.Components) -> Path:
+    """Find the installed Envoy."""
+    return programs.envoy

@@ -1,0 +1,84 @@
+"""A real Envoy takes its clusters and endpoints from the control plane."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from tests.integration.mesh.control_plane.backend import instance
+from tests.integration.mesh.control_plane.client import READ_ORDER
+from tests.integration.mesh.control_plane.consul import Consul
+from tests.integration.mesh.control_plane.edge import Edge, running
+from tests.integration.mesh.control_plane.replica import ControlPlane
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def edge(
+    envoy_binary: Path, replica: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Edge]:
+    """Run one Envoy for the tests of the module."""
+    async with running(envoy_binary, tmp_path_factory.mktemp("edge"), [replica]) as envoy:
+        yield envoy
+
+
+async def answers(edge: Edge, calls: int) -> set[str]:
+    """Call through the edge, and tell which instances answered."""
+    async with grpc.aio.insecure_channel(edge.target) as channel:
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(READ_ORDER)
+        return {(await method(b"", timeout=5)).decode() for _ in range(calls)}
+
+
+async def reaches(edge: Edge, *names: str) -> None:
+    """Wait until exactly these instances answer."""
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                if await answers(edge, 20) == set(names):
+                    return
+
+
+async def test_the_edge_accepts_a_cluster_for_every_service(edge: Edge, replica: ControlPlane) -> None:
+    """Clusters have the names of the services, and none is refused."""
+    clusters = await edge.clusters()
+
+    assert set(clusters) == {"auth", "inventory", "notification", "order", "payment", "product"}
+    assert clusters["order"]["circuit_breakers"]["thresholds"][0]["max_requests"] == 1024
+    assert await edge.stat("cluster_manager.cds.update_rejected") == 0
+    assert await replica.refusals() == 0
+
+
+async def test_the_edge_follows_the_instances(edge: Edge, consul: Consul, replica: ControlPlane) -> None:
+    """Instances that join, fall sick or leave do so at the edge too, over HTTP/2."""
+    async with instance(consul, "order-1"):
+        await reaches(edge, "order-1")
+        async with instance(consul, "order-2") as second:
+            await reaches(edge, "order-1", "order-2")
+            await second.say(healthy=False)
+            await reaches(edge, "order-1")
+    assert await replica.refusals() == 0
+
+
+async def test_the_edge_ejects_an_instance_that_fails_half_of_its_calls(edge: Edge, consul: Consul) -> None:
+    """Outlier detection keeps an instance out that answers its check and yet fails."""
+    async with instance(consul, "order-1"), instance(consul, "order-2") as failing:
+        await reaches(edge, "order-1", "order-2")
+        failing.refusal = grpc.StatusCode.UNAVAILABLE
+        await reaches(edge, "order-1")
+        assert failing.calls
+        assert await ejected(edge) == {failing.port}
+
+
+async def ejected(edge: Edge) -> set[int]:
+    """Tell the ports of the instances of `order` that Envoy has ejected."""
+    hosts = (await edge.clusters())["order"]["host_statuses"]
+    return {
+        host["address"]["socket_address"]["port_value"]
+        for host in hosts
+        if host["health_status"].get("failed_outlier_check")
+    }
