@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
-EDGE_CLUSTER = "edge"
-"""The `node.cluster` by which the Envoy edge makes itself known; every other client is a gRPC library."""
+from mesh.headers import EDGE
 
 
 class ResourceType(enum.Enum):
@@ -50,8 +49,8 @@ class Snapshot:
     edge: View
 
     def view(self, node_cluster: str) -> View:
-        """Return what a client of this `node.cluster` may see."""
-        return self.edge if node_cluster == EDGE_CLUSTER else self.services
+        """Return what a client of this `node.cluster` may see: the edge, or else a gRPC library."""
+        return self.edge if node_cluster == EDGE else self.services
 
 
 def resource(kind: ResourceType, name: str, message: Message) -> Resource:

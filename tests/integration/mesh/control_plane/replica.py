@@ -23,6 +23,7 @@ class ControlPlane:
         self.address = f"{HOST}:{self.port}"
         self.log = folder / f"{name}.log"
         self.token = token
+        self._folder, self._consul_http = folder, consul_http
         self._process: Process | None = None
         self._environment = {
             "ORDERMESH_HOST": HOST,
@@ -31,6 +32,10 @@ class ControlPlane:
             "ORDERMESH_CONSUL_HTTP": consul_http,
             "ORDERMESH_CONSUL_TOKEN": token,
         }
+
+    def twin(self, name: str) -> "ControlPlane":
+        """Prepare another replica for the same Consul."""
+        return ControlPlane(self._folder, self._consul_http, self.token, name)
 
     async def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it serves unless told otherwise."""

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import pytest
 
 from tests.integration.mesh.control_plane.backend import Backend, instance
-from tests.integration.mesh.control_plane.client import calling
+from tests.integration.mesh.control_plane.client import CREATE_ORDER, calling
 from tests.integration.mesh.control_plane.consul import Consul
 from tests.integration.mesh.control_plane.processes import eventually
 from tests.integration.mesh.control_plane.replica import ControlPlane
@@ -81,6 +82,22 @@ async def test_deregistering_takes_an_instance_out(consul: Consul, replica: Cont
             await idle(second, first)
         await eventually(lambda: bool(first.calls))
     assert set(caller.counts) == {"order-1", "order-2"}
+
+
+async def test_an_instance_that_fails_half_of_its_calls_is_ejected(
+    consul: Consul, replica: ControlPlane, tmp_path: Path
+) -> None:
+    """One that answers its check and yet fails gets nothing for a while; at most half of all are ejected."""
+    async with (
+        instance(consul, "order-1") as first,
+        instance(consul, "order-2") as failing,
+        calling(tmp_path, [replica], path=CREATE_ORDER) as caller,
+    ):
+        await caller.sees("order-2")
+        failing.refusal = grpc.StatusCode.UNAVAILABLE
+        await idle(failing, first)
+        first.refusal = grpc.StatusCode.UNAVAILABLE
+        await idle(failing, first)
 
 
 async def idle(one: Backend, other: Backend) -> None:
