@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from deploy.native import secrets
-from deploy.native.provision import postgres
+from deploy.native.provision import kafka, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
@@ -92,6 +92,7 @@ def render(runtime: Runtime, service: str) -> dict[str, str]:
         topic=settings.events_topic,
         poll_ms=settings.poll_ms,
         slot=postgres.slot_name(service),
+        max_bytes=kafka.MAX_MESSAGE_BYTES,
         publication=postgres.publication_name(service),
     )
     rendered: dict[str, str] = json.loads(text)

@@ -22,6 +22,9 @@ HOST = "127.0.0.1"
 REQUEST_TIMEOUT_S = 10
 # A message that failed waits for a person, so it stays longer than the events themselves.
 DEAD_LETTER_RETENTION_FACTOR = 4
+# An event too large for its topic would stop all that come after it. gRPC takes no message above 4 MiB, so no service
+# can be asked to write one of twice that.
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 HEARTBEAT_RETENTION = dt.timedelta(hours=1)
 
 
@@ -37,7 +40,11 @@ class Topic:
     def config(self) -> Mapping[str, str]:
         """The settings that are kept as they are here."""
         milliseconds = self.retention // dt.timedelta(milliseconds=1)
-        return {"cleanup.policy": "delete", "retention.ms": str(milliseconds)}
+        return {
+            "cleanup.policy": "delete",
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "retention.ms": str(milliseconds),
+        }
 
 
 def topics(runtime: Runtime) -> str:
