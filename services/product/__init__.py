@@ -1,0 +1,1 @@
+"""The product service: what is sold, in which variants and at what price."""

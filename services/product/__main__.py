@@ -1,0 +1,31 @@
+"""Wires the product service and runs it."""
+
+from datetime import UTC, datetime
+
+from mesh import server
+from ordermesh.product.v1 import product_service_pb2_grpc as product_grpc
+from services.common.database import Database
+from services.common.ids import new_id
+from services.product.service import ProductService
+from services.product.settings import ProductSettings
+from services.product.store import ProductStore
+
+
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+async def build(app: server.Application) -> None:
+    """Put the service together; every dependency is named here."""
+    database = await app.enter(Database.open(ProductSettings()))
+    app.add_check("database", database.ping)
+    app.serve(
+        ProductService(ProductStore(database), now, new_id),
+        product_grpc.add_ProductServiceServicer_to_server,
+        "ordermesh.product.v1.ProductService",
+    )
+
+
+if __name__ == "__main__":
+    server.run("product", build)
