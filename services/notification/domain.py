@@ -85,7 +85,7 @@ class RetryPlan:
 
     def pause(self, failures: int) -> timedelta:
         """How long to wait after so many failures, of which there is at least one."""
-        return min(self.longest_pause, self.first_pause * 2 ** min(failures - 1, 30))
+        return min(self.longest_pause, self.first_pause * (1 << min(failures - 1, 20)))
 
 
 _NOTHING: Content = MappingProxyType({})
