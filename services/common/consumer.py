@@ -13,7 +13,7 @@ from typing import Final
 
 from services.common.database import Database
 from services.common.dead_letter_topic import DeadLetterTopic
-from services.common.handling import Effects, Handler, Handling, Patience
+from services.common.handling import Connection, Effects, Handler, Handling, Patience
 from services.common.inbox import Inbox
 from services.common.lanes import Lanes
 from services.common.parked import ParkedEvents
@@ -22,7 +22,7 @@ from services.common.replays import Replays
 from services.common.settings import ServiceSettings
 from services.common.subscription import KafkaSubscription, Partition, Subscription
 
-__all__ = ["Consumer", "Handler", "Member", "ReceivedEvent"]
+__all__ = ["Connection", "Consumer", "Handler", "Member", "ReceivedEvent"]
 
 REPLAY_SECONDS: Final = 1.0
 
@@ -48,17 +48,19 @@ class Consumer:
         handler: Handler,
         inbox_database: Database,
         *,
+        committed: Callable[[], None] | None = None,
         patience: Patience | None = None,
     ) -> None:
         """`handler` has the effect of an event, in the transaction of `inbox_database` that it is given.
 
-        It must act on nothing else: what reaches outside is done by a worker, from what the handler wrote.
+        It must act on nothing else: what reaches outside is done by a worker, from what the handler wrote, which
+        `committed` may wake.
         """
         patience = patience or Patience()
         inbox = Inbox(inbox_database, group)
         parked = ParkedEvents(inbox_database, group)
         letters = DeadLetterTopic(settings.kafka_bootstrap, group)
-        effects = Effects(group, handler, patience)
+        effects = Effects(group, handler, patience, committed)
         # The service's other work needs connections too.
         at_once = max(1, settings.database_pool_size // 2)
         handling = Handling(

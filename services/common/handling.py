@@ -25,7 +25,10 @@ from services.common.received import ReceivedEvent, Record, UndecodableError, ev
 
 _log = get_logger(__name__)
 
-Handler = Callable[[AsyncConnection, ReceivedEvent], Awaitable[None]]
+Connection = AsyncConnection
+"""The transaction that a handler is given; a name for those who write no SQL themselves."""
+
+Handler = Callable[[Connection, ReceivedEvent], Awaitable[None]]
 """Has the effect of an event, all of it in the transaction that it is given."""
 
 TRANSIENT: Final = (
@@ -89,10 +92,13 @@ class Patience:
 class Effects:
     """Runs the handler of a group as the one whose act caused the event, in the trace that it began."""
 
-    def __init__(self, group: str, handler: Handler, patience: Patience) -> None:
-        """`group` names the consumer in metrics and traces."""
+    def __init__(
+        self, group: str, handler: Handler, patience: Patience, committed: Callable[[], None] | None = None
+    ) -> None:
+        """`group` names the consumer in metrics and traces; `committed` is called after each effect's commit."""
         self._group = group
         self._handler = handler
+        self._committed = committed
         self._timeout = patience.handler_timeout
         self._tracer = trace.get_tracer(__name__)
 
@@ -112,6 +118,13 @@ class Effects:
         ):
             async with asyncio.timeout(self._timeout):
                 await self._handler(connection, event)
+
+    def committed(self, event: ReceivedEvent) -> None:
+        """Tell whoever acts on what the handler wrote that it is there now."""
+        lag = (datetime.now(UTC) - event.time).total_seconds()
+        metrics.LAG.labels(self._group, event.topic).observe(max(0.0, lag))
+        if self._committed is not None:
+            self._committed()
 
 
 class Handling:
@@ -217,8 +230,7 @@ class Handling:
         handled = outcome is Taken.NEW
         metrics.CONSUMED.labels(self._group, event.topic, "handled" if handled else "duplicate").inc()
         if handled:
-            lag = (datetime.now(UTC) - event.time).total_seconds()
-            metrics.LAG.labels(self._group, event.topic).observe(max(0.0, lag))
+            self._effects.committed(event)
 
 
 def describe(fault: BaseException) -> str:

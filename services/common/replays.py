@@ -137,6 +137,7 @@ class Replays:
             if await self._inbox.take_parked(connection, received.id) is Taken.NEW:
                 await self._effects.have(connection, received)
             await self._parked.remove(connection, event)
+        self._effects.committed(received)
         metrics.CONSUMED.labels(self._group, event.topic, "replayed").inc()
         _log.info("parked event handled", topic=event.topic, parked_id=event.id, event_id=received.id)
 

@@ -1,0 +1,40 @@
+"""Handing e-mails to a mail server (RFC 5321)."""
+
+from email.message import EmailMessage
+
+import aiosmtplib
+
+from services.notification.delivery import RefusedError, UnreachableError
+
+_PERMANENT = 500
+
+
+class MailServer:
+    """A mail server as a delivery.Mailer; each e-mail has its own connection."""
+
+    def __init__(self, host: str, port: int, timeout_seconds: float) -> None:
+        """Nothing is connected yet."""
+        self._host = host
+        self._port = port
+        self._timeout = timeout_seconds
+
+    async def send(self, message: EmailMessage) -> str:
+        """Return what the server said when it took the message. Raises RefusedError and UnreachableError."""
+        try:
+            _, reply = await aiosmtplib.send(
+                message, hostname=self._host, port=self._port, timeout=self._timeout, start_tls=False
+            )
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            raise _error(refused.recipients[0].code, refused.recipients[0].message) from refused
+        except aiosmtplib.SMTPResponseException as refused:
+            raise _error(refused.code, refused.message) from refused
+        except (aiosmtplib.SMTPException, OSError) as fault:
+            raise UnreachableError(f"the mail server can't be reached: {fault}") from fault
+        except ValueError as fault:
+            raise RefusedError(f"the message can't be sent: {fault}") from fault
+        return reply
+
+
+def _error(code: int, reply: str) -> RefusedError | UnreachableError:
+    kind = RefusedError if code >= _PERMANENT else UnreachableError
+    return kind(f"the mail server said {code} {reply}")
