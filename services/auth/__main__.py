@@ -1,0 +1,44 @@
+"""Wires the auth service and runs it."""
+
+from datetime import UTC, datetime, timedelta
+
+from mesh import server
+from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
+from services.auth.accounts import Accounts, FirstAdmin
+from services.auth.keys import KeyVault
+from services.auth.passwords import Passwords
+from services.auth.service import AuthService
+from services.auth.settings import AuthSettings
+from services.auth.store import AuthStore
+from services.auth.tokens import TokenIssuer
+from services.common.database import Database
+from services.common.ids import new_id
+
+
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+async def build(app: server.Application) -> None:
+    """Put the service together; every dependency is named here."""
+    settings = AuthSettings()
+    database = await app.enter(Database.open(settings))
+    app.add_check("database", database.ping)
+
+    store = AuthStore(database, KeyVault(settings.key_encryption_key.get_secret_value()))
+    lifetime = timedelta(seconds=settings.token_lifetime_seconds)
+    tokens = TokenIssuer(settings.issuer, settings.audience, lifetime)
+    accounts = Accounts(store, Passwords(), tokens, now, new_id)
+    admin = FirstAdmin(accounts, settings.admin_email, settings.admin_password.get_secret_value())
+
+    app.background("first admin", admin.run)
+    app.serve(
+        AuthService(accounts, store, lifetime),
+        auth_grpc.add_AuthServiceServicer_to_server,
+        "ordermesh.auth.v1.AuthService",
+    )
+
+
+if __name__ == "__main__":
+    server.run("auth", build)

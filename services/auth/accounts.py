@@ -1,0 +1,112 @@
+"""Registering and logging in: the use cases between servicer and store."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from mesh import context
+from mesh.telemetry import get_logger
+from services.auth import keys
+from services.auth.domain import EmailTaken, InvalidCredentials, Role, User
+from services.auth.keys import SigningKey
+from services.auth.passwords import Passwords
+from services.auth.store import Account
+from services.auth.tokens import TokenIssuer
+
+_log = get_logger(__name__)
+
+
+class Store(Protocol):
+    """What accounts need of the auth database."""
+
+    async def add(self, user: User, password_hash: str) -> None:
+        """Commit a new user and the event. Raises EmailTaken."""
+
+    async def account(self, email: str) -> Account | None:
+        """Read who logs in with an email."""
+
+    async def rehash(self, account: Account, fresh: str) -> None:
+        """Replace the hash of a password that stays the same."""
+
+    async def keys(self) -> list[SigningKey]:
+        """Read all signing keys, newest first."""
+
+    async def add_first_key(self, key: SigningKey) -> None:
+        """Keep the key unless there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user who proved who they are, with their token."""
+
+    user: User
+    token: str = field(repr=False)
+
+
+class Accounts:
+    """The use cases behind AuthService."""
+
+    def __init__(
+        self,
+        store: Store,
+        passwords: Passwords,
+        tokens: TokenIssuer,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        """Everything from outside comes in here."""
+        self._store = store
+        self._passwords = passwords
+        self._tokens = tokens
+        self._clock = clock
+        self._new_id = new_id
+        self._keys: list[SigningKey] = []
+
+    async def register(self, email: str, password: str, display_name: str, role: Role = Role.CUSTOMER) -> User:
+        """Create a user. Raises EmailTaken."""
+        if await self._store.account(email) is not None:
+            raise EmailTaken  # Before the hash, which costs; the store decides when two come at once.
+        user = User(self._new_id(), email.strip(), display_name, (role,), 1, self._clock())
+        await self._store.add(user, await self._passwords.hash(password))
+        return user
+
+    async def log_in(self, email: str, password: str) -> Login:
+        """Check the password and issue a token. Raises InvalidCredentials."""
+        account = await self._store.account(email)
+        matches = await self._passwords.matches(account.password_hash if account else None, password)
+        if account is None or not matches:
+            raise InvalidCredentials
+        if self._passwords.outdated(account.password_hash):
+            await self._store.rehash(account, await self._passwords.hash(password))
+        newest = (await self.keys())[0]
+        return Login(account.user, self._tokens.issue(account.user, newest, self._clock()))
+
+    async def keys(self) -> list[SigningKey]:
+        """Return the keys that verify tokens, newest first; makes the first one when there is none."""
+        if not self._keys:
+            if not await self._store.keys():
+                await self._store.add_first_key(keys.generate(self._clock()))
+            self._keys = await self._store.keys()
+        return self._keys
+
+
+class FirstAdmin:
+    """Sees to it that the install has its admin and its signing key, as soon as the database answers."""
+
+    def __init__(self, accounts: Accounts, email: str, password: str) -> None:
+        """`password` is used only if there is no such user yet."""
+        self._accounts = accounts
+        self._email = email
+        self._password = password
+
+    async def run(self, _stop: asyncio.Event) -> None:
+        """Create both if they are missing; whoever runs this starts it again when the database is away."""
+        with context.background(actor="service:auth"):
+            await self._accounts.keys()
+            try:
+                user = await self._accounts.register(self._email, self._password, "Administrator", Role.ADMIN)
+            except EmailTaken:
+                return
+            _log.info("admin created", user_id=user.id)

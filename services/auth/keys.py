@@ -1,0 +1,52 @@
+"""Signing keys: Ed25519, named by the thumbprint of RFC 7638, kept encrypted by a key that isn't in the database."""
+
+import base64
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc.jwk import OKPKey
+
+NONCE_BYTES = 12
+ALGORITHM = "EdDSA"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key pair. `key` is private; what goes out is `public`."""
+
+    id: str
+    key: OKPKey = field(repr=False)
+    create_time: datetime
+
+    @property
+    def public(self) -> str:
+        """The public key: `x` of RFC 8037, base64url."""
+        return str(self.key.as_dict(private=False)["x"])
+
+
+def generate(now: datetime) -> SigningKey:
+    """Make a key."""
+    key = OKPKey.generate_key("Ed25519", private=True)
+    return SigningKey(key.thumbprint(), key, now)
+
+
+class KeyVault:
+    """Seals private keys for the database (AES-256-GCM, bound to the key's id) and opens them again."""
+
+    def __init__(self, secret: str) -> None:
+        """`secret`: 256 bits in base64. Raises ValueError for anything else."""
+        self._cipher = AESGCM(base64.b64decode(secret, validate=True))
+
+    def seal(self, signing_key: SigningKey) -> bytes:
+        """Return nonce and ciphertext of the private key."""
+        nonce = os.urandom(NONCE_BYTES)
+        private = str(signing_key.key.as_dict(private=True)["d"])
+        return nonce + self._cipher.encrypt(nonce, private.encode(), signing_key.id.encode())
+
+    def open(self, id_: str, public: str, sealed: bytes, create_time: datetime) -> SigningKey:
+        """Read a sealed key. Raises cryptography.exceptions.InvalidTag when it was sealed by another secret."""
+        private = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], id_.encode()).decode()
+        key = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": public, "d": private})
+        return SigningKey(id_, key, create_time)
