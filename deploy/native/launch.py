@@ -2,7 +2,7 @@
 
 PostgreSQL needs both: it refuses to run as root, and to start while a child of one that was killed still lives.
 
-    python -m deploy.native.launch [--user nobody] [--once-left FOLDER] PROGRAM …
+    python -I launch.py [--user nobody] [--once-left FOLDER] PROGRAM …
 """
 
 import argparse
@@ -55,10 +55,11 @@ def become(user: str) -> None:
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)
     os.environ.pop("HOME", None)
+    os.chdir("/")  # It may not be let into where we are.
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m deploy.native.launch")
+    parser = argparse.ArgumentParser("launch.py")
     parser.add_argument("--user", help="who to run as; needs root")
     parser.add_argument("--once-left", type=Path, metavar="FOLDER", help="wait until no process works in it")
     parser.add_argument("program", nargs=argparse.REMAINDER)

@@ -6,7 +6,7 @@ from deploy.native.runtime import Runtime
 
 NAME = "edge"
 BOOTSTRAP = "bootstrap.json"
-PORTS = ("http", "https", "admin")
+PORTS = ("http", "https", "keys", "admin")
 # It accepts connections on as many threads; the default is one for each core of the machine.
 CONCURRENCY = 2
 FLUSH_LOG_MS = 500

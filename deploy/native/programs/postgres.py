@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deploy.native import launch
 from deploy.native.components import Components
 from deploy.native.errors import StackError
 from deploy.native.programs.program import Program, Stage
@@ -22,7 +23,8 @@ NAME = "postgres"
 UNPRIVILEGED = "nobody"
 ELSEWHERE = Path("/var/lib/ordermesh")
 COMPLETE = "PG_VERSION"
-LAUNCH = (sys.executable, "-m", "deploy.native.launch")
+# Isolated, so that the modules beside it do not stand in for those of the standard library.
+LAUNCH: tuple[str | Path, ...] = (sys.executable, "-I", launch.__file__)
 FILES = ("postgresql.conf", "pg_hba.conf")
 
 

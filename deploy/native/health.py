@@ -1,0 +1,95 @@
+"""Whether a program does its work, asked of the program itself and not of its supervisor."""
+
+import socket
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from deploy.native.programs import Program, Stage
+
+HOST = "127.0.0.1"
+TIMEOUT_S = 2.0
+HTTP_OK = 200
+# A gRPC message is a byte that tells whether it is compressed, its length in four bytes, and itself.
+EMPTY_MESSAGE = b"\0" + (0).to_bytes(4, "big")
+SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse{status: SERVING}
+
+
+class Unhealthy(Exception):
+    """It answers, but not as it should; the message says how."""
+
+
+ERRORS = (OSError, httpx.HTTPError, Unhealthy)
+
+
+def check(program: Program) -> None:
+    """Ask it once. Raises one of ERRORS unless it is well."""
+    probe = _OF_NAME.get(program.name) or _OF_STAGE.get(program.stage, _accepts)
+    probe(program)
+
+
+def complaint(program: Program) -> str:
+    """Say what is wrong with it, or nothing."""
+    try:
+        check(program)
+    except ERRORS as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _accepts(program: Program) -> None:
+    with socket.create_connection((HOST, program.ports[0]), TIMEOUT_S):
+        pass
+
+
+def _valkey(program: Program) -> None:
+    with socket.create_connection((HOST, program.ports[0]), TIMEOUT_S) as connection:
+        connection.sendall(b"PING\r\n")
+        _expect(connection.recv(64), b"+PONG\r\n")
+
+
+def _consul(program: Program) -> None:
+    """It can only write once it has elected itself leader."""
+    leader = _get(program.ports[0], "/v1/status/leader")
+    if leader in {b"", b'""'}:
+        raise Unhealthy("no leader yet")
+
+
+def _connect(program: Program) -> None:
+    _get(program.ports[0], "/connectors")
+
+
+def _edge(program: Program) -> None:
+    """Envoy's administration says LIVE once the first configuration has come from the control plane."""
+    _get(program.ports[-1], "/ready")
+
+
+def _grpc(program: Program) -> None:
+    """Ask grpc.health.v1 for the process as a whole; by hand, because gRPC's library is the mesh's alone."""
+    headers = {"content-type": "application/grpc", "te": "trailers"}
+    address = f"http://{HOST}:{program.ports[0]}/grpc.health.v1.Health/Check"
+    with httpx.Client(http1=False, http2=True, timeout=TIMEOUT_S, trust_env=False) as client:
+        reply = client.post(address, content=EMPTY_MESSAGE, headers=headers)
+    if reply.content[len(EMPTY_MESSAGE) :] != SERVING:
+        raise Unhealthy("not serving")
+
+
+def _get(port: int, path: str) -> bytes:
+    reply = httpx.get(f"http://{HOST}:{port}{path}", timeout=TIMEOUT_S, trust_env=False)
+    if reply.status_code != HTTP_OK:
+        raise Unhealthy(f"{path} answers {reply.status_code} {reply.text.strip()[:100]}".strip())
+    return reply.content
+
+
+def _expect(found: bytes, wanted: bytes) -> None:
+    if found != wanted:
+        raise Unhealthy(f"answers {found!r}")
+
+
+_OF_NAME: Mapping[str, Callable[[Program], None]] = {"valkey": _valkey, "consul": _consul}
+_OF_STAGE: Mapping[Stage, Callable[[Program], None]] = {
+    Stage.CONNECT: _connect,
+    Stage.CONTROL_PLANE: _grpc,
+    Stage.SERVICE: _grpc,
+    Stage.EDGE: _edge,
+}

@@ -1,0 +1,131 @@
+"""`make up`: from whatever is there to a stack that runs and is healthy; what is as it should be is left alone."""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from deploy.native import components, ports, processes, programs, provision, secrets
+from deploy.native.components import Components
+from deploy.native.errors import StackError
+from deploy.native.programs import Program, Stage
+from deploy.native.runtime import Runtime
+from deploy.native.secrets import Secrets
+from deploy.native.starting import start
+from deploy.native.steps import Report, Step, run
+from deploy.native.supervisor import Supervisor
+
+UNCHANGED = ": unchanged"
+# What a component has to have before others may use it. Each waits by itself for what it provisions.
+PROVISIONED: Mapping[str, tuple[tuple[str, Callable[[Runtime], str]], ...]] = {
+    "postgres": (
+        ("databases", provision.databases),
+        ("migrations", provision.migrations),
+        ("slots", provision.slots),
+    ),
+    "kafka": (("topics", provision.topics),),
+    "consul": (("acl", provision.consul),),
+}
+FIRST = ("migrations", "slots", "topics", "acl")
+
+
+def bring_up(runtime: Runtime, report: Report) -> list[str]:
+    """Install, configure, start and provision everything; answers what was changed, nothing if nothing was.
+
+    Raises StackError with what a person can mend.
+    """
+    timed = partial(_timed, report)
+    timed("install", lambda: _install(runtime))
+    kept = secrets.ensure(runtime.root, runtime.topology.services)
+    located = components.locate(cache=components.cache_directory(), versions=runtime.versions)
+    with exclusive(runtime):
+        changes = timed("settings", lambda: _configure(runtime, located, kept))
+        catalogue = programs.every(runtime, located)
+        supervisor = Supervisor(runtime, kept)
+        changes += timed("storage", lambda: "; ".join(programs.prepare(runtime, located, kept)))
+        changes += timed("supervisor", lambda: _supervise(runtime, supervisor, catalogue, located))
+        return [*filter(None, changes), *run(plan(runtime, supervisor, catalogue), report)]
+
+
+def plan(runtime: Runtime, supervisor: Supervisor, catalogue: Mapping[str, Program]) -> list[Step]:
+    """Lay out what has to be there before what."""
+    steps = [
+        Step(name, partial(start, program, supervisor, runtime), _needs(program, catalogue))
+        for name, program in catalogue.items()
+    ]
+    for component, actions in PROVISIONED.items():
+        needs = component
+        for name, action in actions:
+            steps.append(Step(name, partial(_changes, action, runtime), (needs,)))
+            needs = name
+    carried = ("connect", "slots", "topics")
+    steps.append(Step("connectors", partial(_changes, provision.connectors, runtime), carried))
+    everything = (*catalogue, "connectors")
+    steps.append(Step("catalogue", partial(_changes, provision.seed, runtime), everything))
+    return steps
+
+
+def _needs(program: Program, catalogue: Mapping[str, Program]) -> tuple[str, ...]:
+    """Services come up in any order, but no sooner than what all of them stand on."""
+    control_planes = tuple(name for name, each in catalogue.items() if each.stage is Stage.CONTROL_PLANE)
+    return {
+        Stage.INFRASTRUCTURE: (),
+        Stage.CONNECT: ("kafka",),
+        Stage.CONTROL_PLANE: ("acl",),
+        Stage.SERVICE: (*FIRST, *control_planes),
+        Stage.EDGE: control_planes,
+    }[program.stage]
+
+
+@contextlib.contextmanager
+def exclusive(runtime: Runtime) -> Iterator[None]:
+    """Let one command at a time change the stack."""
+    runtime.root.mkdir(parents=True, exist_ok=True)
+    with (runtime.root / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _install(runtime: Runtime) -> str:
+    components.install(cache=components.cache_directory(), versions=runtime.versions, report=components.show)
+    return ""
+
+
+def _configure(runtime: Runtime, located: Components, kept: Secrets) -> str:
+    """Write every setting before anything starts, so that it is known which programs changed."""
+    programs.configure(runtime, located, kept)
+    written = [action(runtime) for action in (provision.services, provision.edge, provision.credentials)]
+    return "; ".join(text for text in written if not text.endswith(UNCHANGED))
+
+
+def _supervise(runtime: Runtime, supervisor: Supervisor, catalogue: Mapping[str, Program], located: Components) -> str:
+    """Have the supervisor run with this catalogue, and nothing of an earlier one left."""
+    supervisor.configure(catalogue, located)
+    if supervisor.answers():
+        changed = supervisor.update()
+        return f"changed: {', '.join(changed)}" if changed else ""
+    orphans = processes.of_stack(runtime.root)
+    processes.end(orphans)
+    _require_ports(catalogue)
+    supervisor.start(located)
+    return f"started{f', {len(orphans)} orphans ended' if orphans else ''}"
+
+
+def _require_ports(catalogue: Mapping[str, Program]) -> None:
+    wanted = {port: name for name, program in catalogue.items() for port in program.ports}
+    if taken := ports.taken(wanted):
+        told = "\n".join(f"  {port} for {wanted[port]}: {holder}" for port, holder in taken.items())
+        raise StackError(f"Ports are taken:\n{told}\nEnd what holds them, or set ORDERMESH_PORT_OFFSET=10000.")
+
+
+def _changes(action: Callable[[Runtime], str], runtime: Runtime) -> str:
+    said = action(runtime)
+    return "" if said.endswith(UNCHANGED) else said
+
+
+def _timed(report: Report, name: str, action: Callable[[], str]) -> list[str]:
+    began = time.monotonic()
+    said = action()
+    report(name, said, time.monotonic() - began)
+    return [said]
