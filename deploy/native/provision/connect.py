@@ -19,6 +19,8 @@ HOST = "127.0.0.1"
 TEMPLATE = Path("deploy/debezium/outbox.json")
 CREDENTIALS_FILE = "postgres.properties"
 REQUEST_TIMEOUT_S = 30
+# A setting that means nothing to Debezium: it keeps which database the connector's position belongs to.
+IDENTITY = "ordermesh.database.identity"
 
 
 class ConnectorTemplate(string.Template):
@@ -37,13 +39,13 @@ def connectors(runtime: Runtime) -> str:
     """Create or change the connector of each migrated service and wait until all of them run."""
     migrated = [name for name in runtime.topology.services if postgres.is_migrated(runtime, name)]
     names = [connector_name(service) for service in migrated]
-    renewed = _write_credentials(runtime)
+    renewed, identity = _write_credentials(runtime), postgres.identity(runtime)
     with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
         wait_for("Kafka Connect", lambda: _get(connect, "/connectors"), errors=(httpx.HTTPError,))
         changes = [
             change
             for service, name in zip(migrated, names, strict=True)
-            for change in _ensure(connect, name, render(runtime, service), restart=renewed)
+            for change in _ensure(connect, name, render(runtime, service, identity), restart=renewed)
         ]
         changes += [f"{name} had failed and was restarted" for name in _restart_failed(connect)]
         wait_for(
@@ -79,8 +81,8 @@ def credentials_directory(runtime: Runtime) -> Path:
     return runtime.config("connect") / "credentials"
 
 
-def render(runtime: Runtime, service: str) -> dict[str, str]:
-    """Fill the template for one service."""
+def render(runtime: Runtime, service: str, identity: str) -> dict[str, str]:
+    """Fill the template for one service; `identity` is that of the server's data, see `postgres.identity`."""
     settings = runtime.topology.services[service]
     text = ConnectorTemplate((runtime.checkout / TEMPLATE).read_text()).substitute(
         host=HOST,
@@ -89,6 +91,7 @@ def render(runtime: Runtime, service: str) -> dict[str, str]:
         credentials=credentials_directory(runtime) / CREDENTIALS_FILE,
         service=service,
         database=settings.database,
+        identity=identity,
         topic=settings.events_topic,
         poll_ms=settings.poll_ms,
         slot=postgres.slot_name(service),
@@ -114,8 +117,27 @@ def _ensure(connect: httpx.Client, name: str, config: Mapping[str, str], *, rest
         if restart:
             _restart(connect, name)
         return [f"{name} restarted"] if restart else []
+    forget = found.status_code == httpx.codes.OK and found.json().get(IDENTITY) != config[IDENTITY]
+    if forget:
+        _forget(connect, name)
     put = connect.put(f"/connectors/{name}/config", json=config).raise_for_status()
+    if forget:
+        connect.put(f"/connectors/{name}/resume").raise_for_status()
     return [f"{name} {'created' if put.status_code == httpx.codes.CREATED else 'changed'}"]
+
+
+def _forget(connect: httpx.Client, name: str) -> None:
+    """Have a connector start where its slot is, not where it was in a database that is no more.
+
+    Its old position may lie ahead of everything the new database has written yet, and all events up to there would be
+    left out without a word.
+    """
+    connect.put(f"/connectors/{name}/stop").raise_for_status()
+    wait_for(
+        f"{name} to stop",
+        lambda: connect.delete(f"/connectors/{name}/offsets").raise_for_status(),
+        errors=(httpx.HTTPError,),
+    )
 
 
 def _restart(connect: httpx.Client, name: str, **which: str) -> None:

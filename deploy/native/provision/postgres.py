@@ -79,6 +79,15 @@ def revision(runtime: Runtime, service: str) -> str | None:
     return row[0] if row else None
 
 
+def identity(runtime: Runtime) -> str:
+    """Name this life of the server's data: another after initdb or a restore, when positions in its WAL start anew."""
+    with connect(runtime) as connection:
+        row = connection.execute(
+            "SELECT (pg_control_system()).system_identifier, (pg_control_checkpoint()).timeline_id"
+        ).fetchone()
+    return "/".join(map(str, row or ()))
+
+
 def is_migrated(runtime: Runtime, service: str) -> bool:
     """Tell whether a service has events that can be published."""
     with connect(runtime, runtime.topology.services[service].database) as connection:
@@ -175,9 +184,9 @@ def _has_publication(connection: Connection, publication: str) -> bool:
 
 
 def _unpublished(connection: Connection) -> str:
-    """Warn of events older than their slot, which Debezium will never see."""
+    """Warn of events older than their slot: Debezium sees none of them."""
     older = connection.execute("SELECT count(*) FROM events").fetchone()
-    return f" (WARNING: {older[0]} older events were not published)" if older and older[0] else ""
+    return f" (WARNING: of {older[0]} older events those not yet on Kafka never will be)" if older and older[0] else ""
 
 
 def _run(connection: Connection, statement: str, **parts: Composable) -> None:
