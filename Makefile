@@ -26,7 +26,7 @@ help: ## List the targets
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-zA-Z0-9_-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include deploy/native/native.mk deploy/native/provision.mk gateway/gateway.mk bench/bench.mk
+-include deploy/native/native.mk deploy/native/provision.mk services/services.mk gateway/gateway.mk bench/bench.mk
 
 ##@ Build
 
