@@ -31,7 +31,7 @@ def start(program: Program, supervisor: Supervisor, runtime: Runtime, *, patienc
         state = supervisor.state(program.name)
         attempts.add(state.started_at)
         if len(attempts) > ATTEMPTS or state.state == "FATAL":
-            raise _failed(program, runtime, f"keeps ending ({state.complaint or state.state})")
+            raise _failed(program, runtime, " ".join(("keeps ending", state.complaint)).strip())
         if time.monotonic() - began > patience_s:
             raise _failed(program, runtime, f"is not well after {patience_s:.0f} s: {trouble}")
         time.sleep(PAUSE_S)
@@ -39,13 +39,14 @@ def start(program: Program, supervisor: Supervisor, runtime: Runtime, *, patienc
 
 
 def last_lines(log: Path, count: int = LAST_LINES) -> str:
-    """Read the end of a log; empty while there is none."""
+    """Read the end of a log, without the frames of Java's stack traces; empty while there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
+            lines = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
+    return "\n".join([line for line in lines if not line.startswith("\tat ")][-count:])
 
 
 def describe(state: State) -> str:

@@ -67,6 +67,8 @@ def configure(runtime: Runtime, components: Components) -> None:
         plugins=components.connect_plugins,
         credentials=credentials_directory(runtime),
     )
+    # Connect refuses to start unless the folder is there.
+    credentials_directory(runtime).mkdir(mode=0o700, parents=True, exist_ok=True)
     keep(_broker_settings(runtime), server)
     keep(runtime.config(CONNECT) / "connect.properties", worker)
     for name in (BROKER, CONNECT):
