@@ -15,10 +15,10 @@ from tests.integration.mesh.control_plane.consul import Consul
 from tests.integration.mesh.control_plane.edge import Edge, running
 from tests.integration.mesh.control_plane.replica import ControlPlane
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def edge(
     envoy_binary: Path, replica: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Edge]:

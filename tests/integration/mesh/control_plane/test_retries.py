@@ -13,7 +13,7 @@ from tests.integration.mesh.control_plane.consul import Consul
 from tests.integration.mesh.control_plane.processes import Process, eventually, free_ports, listens
 from tests.integration.mesh.control_plane.replica import ControlPlane
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_a_killed_instance_costs_reads_nothing_and_writes_an_error(

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mesh.control_plane.snapshot import ResourceType
 from tests.integration.mesh.control_plane.replica import ControlPlane, serving
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 class Stream:
