@@ -4,6 +4,8 @@ The header names are public: tools other than ours may read them.
 """
 
 import asyncio
+import threading
+import time
 from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -25,12 +27,14 @@ class LostError(Exception):
 
 
 class DeadLetterTopic:
-    """Writes and reads dead letters for one consumer group. It happens rarely, so nothing is kept open for it."""
+    """Writes and reads dead letters for one consumer group."""
 
     def __init__(self, bootstrap: str, group: str) -> None:
         """`bootstrap`: the brokers. `group`: the consumer group that could not handle the records."""
         self._config = client_config(bootstrap, f"{group}-dead-letters")
         self._group = group
+        self._producer: Producer | None = None
+        self._opening = threading.Lock()
 
     async def publish(self, record: Record, reason: Reason, error: str) -> DeadLetter:
         """Copy the record there; return where it is once every replica has it. Raises Unavailable."""
@@ -58,14 +62,7 @@ class DeadLetterTopic:
 
     def _produce(self, record: Record, headers: list[tuple[str, bytes]]) -> DeadLetter:
         reports: list[tuple[KafkaError | None, Message]] = []
-        producer = Producer(
-            {
-                **self._config,
-                "acks": "all",
-                "enable.idempotence": True,
-                "delivery.timeout.ms": int(_CONFIRM_SECONDS * 1000),
-            }
-        )
+        producer = self._opened()
         producer.produce(
             f"{record.topic}{SUFFIX}",
             key=record.key,
@@ -73,12 +70,30 @@ class DeadLetterTopic:
             headers=list(headers),
             on_delivery=lambda error, message: reports.append((error, message)),
         )
-        producer.flush(_CONFIRM_SECONDS + 1)
+        # Another thread may be the one that is handed the report.
+        end = time.monotonic() + _CONFIRM_SECONDS + 1
+        while not reports and time.monotonic() < end:
+            producer.poll(0.05)
         if not reports or reports[0][0] is not None:
             why = reports[0][0] if reports else "no answer"
             raise errors.Unavailable(f"{record.topic}{SUFFIX} did not take {record.position}: {why}")
         confirmed = reports[0][1]
         return DeadLetter(confirmed.partition() or 0, confirmed.offset() or 0)
+
+    def _opened(self) -> Producer:
+        """Return the producer, made when the first dead letter is written: most processes never write one."""
+        with self._opening:
+            if self._producer is None:
+                self._producer = Producer(
+                    {
+                        **self._config,
+                        "acks": "all",
+                        "enable.idempotence": True,
+                        "linger.ms": 0,
+                        "delivery.timeout.ms": int(_CONFIRM_SECONDS * 1000),
+                    }
+                )
+            return self._producer
 
     def _read(self, topic: str, letter: DeadLetter) -> Message:
         consumer = Consumer(

@@ -52,14 +52,14 @@ _TAKE = """
 WITH ahead AS (
     SELECT EXISTS (
         SELECT FROM parked_events WHERE consumer = :consumer AND topic = :topic AND key = :key
-    ) AS some
+    ) AS parked
 ), taken AS (
     INSERT INTO inbox (consumer, event_id)
-    SELECT :consumer, CAST(:event_id AS uuid) FROM ahead WHERE NOT some
+    SELECT :consumer, CAST(:event_id AS uuid) FROM ahead WHERE NOT parked
     ON CONFLICT DO NOTHING RETURNING event_id
 )
 SELECT EXISTS (SELECT FROM taken) AS taken,
-       some AND NOT EXISTS (
+       parked AND NOT EXISTS (
            SELECT FROM inbox WHERE consumer = :consumer AND event_id = CAST(:event_id AS uuid)
        ) AS held_back
 FROM ahead
