@@ -31,7 +31,7 @@ def start(program: Program, supervisor: Supervisor, runtime: Runtime, *, patienc
         state = supervisor.state(program.name)
         attempts.add(state.started_at)
         if len(attempts) > ATTEMPTS or state.state == "FATAL":
-            raise _failed(program, runtime, " ".join(("keeps ending", state.complaint)).strip())
+            raise _failed(program, runtime, f"keeps ending{state.complaint and f' ({state.complaint})'}")
         if time.monotonic() - began > patience_s:
             raise _failed(program, runtime, f"is not well after {patience_s:.0f} s: {trouble}")
         time.sleep(PAUSE_S)

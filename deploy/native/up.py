@@ -3,10 +3,10 @@
 import contextlib
 import fcntl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from deploy.native import components, ports, processes, programs, provision, secrets
+from deploy.native import command_line, components, conclusion, ports, processes, programs, provision, secrets
 from deploy.native.components import Components
 from deploy.native.errors import StackError
 from deploy.native.programs import Program, Stage
@@ -16,6 +16,8 @@ from deploy.native.starting import start
 from deploy.native.steps import Report, Step, run
 from deploy.native.supervisor import Supervisor
 
+# Less is shown as 0.0.
+NOTICEABLE_S = 0.05
 UNCHANGED = ": unchanged"
 # What a component has to have before others may use it. Each waits by itself for what it provisions.
 PROVISIONED: Mapping[str, tuple[tuple[str, Callable[[Runtime], str]], ...]] = {
@@ -28,6 +30,20 @@ PROVISIONED: Mapping[str, tuple[tuple[str, Callable[[Runtime], str]], ...]] = {
     "consul": (("acl", provision.consul),),
 }
 FIRST = ("migrations", "slots", "topics", "acl")
+
+
+def command(argv: Sequence[str]) -> None:
+    """Bring the stack up and say where to look."""
+    command_line.parser("up", __doc__).parse_args(argv)
+    runtime, began = command_line.this_stack(), time.monotonic()
+    changes = bring_up(runtime, tell)
+    print(conclusion.of(runtime, changes, time.monotonic() - began))
+
+
+def tell(name: str, said: str, seconds: float) -> None:
+    """Print a step that is done; one that took no time and changed nothing is left out."""
+    if said or seconds >= NOTICEABLE_S:
+        print(f"{seconds:6.1f} s  {name:16} {said}".rstrip(), flush=True)
 
 
 def bring_up(runtime: Runtime, report: Report) -> list[str]:

@@ -1,0 +1,27 @@
+##@ The stack on this machine (ORDERMESH_PORT_OFFSET=10000 runs a second one beside the first)
+
+NATIVE := $(PYTHON) -m deploy.native
+
+.PHONY: up
+up: proto xds ## Install, start and provision everything, then place an order
+	@$(NATIVE) up
+
+.PHONY: down
+down: venv ## Stop everything; the data stays in .run
+	@$(NATIVE) down
+
+.PHONY: status
+status: venv ## How every program is, and what memory it takes
+	@$(NATIVE) status
+
+.PHONY: logs
+logs: venv ## The log of one program as it comes: make logs s=order
+	@$(NATIVE) logs $(s) -f
+
+.PHONY: doctor
+doctor: venv ## Look for what keeps the stack from working, and say what to do
+	@$(NATIVE) doctor
+
+.PHONY: events
+events: venv ## Events as they come, decoded: make events t=order-events [n=10] [json=1]
+	@$(NATIVE) events $(t) $(if $(n),--last $(n)) $(if $(json),--json)
