@@ -1,0 +1,21 @@
+"""A shop that is open, and somebody to buy there."""
+
+import json
+
+import pytest
+
+from deploy.native.runtime import Runtime
+from tests.e2e.shop import Client, Shop
+
+
+@pytest.fixture(scope="session")
+def shop(stack: Runtime) -> Shop:
+    """The running system, found the way a user finds it: by credentials.json."""
+    found = json.loads((stack.root / "credentials.json").read_text())
+    return Shop(found["edge_http"], found["admin_email"], found["admin_password"], stack.root / "mail")
+
+
+@pytest.fixture
+def customer(shop: Shop) -> Client:
+    """Somebody who never bought here before."""
+    return shop.customer()
