@@ -1,0 +1,74 @@
+"""The connector of each service, as rendered from deploy/debezium/outbox.json."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.native.provision.connect import credentials_directory, has_failed, render
+from tests.unit.deploy.provision_examples import CHECKOUT, runtime_in, secrets_of
+
+SERVICES = ("auth", "product", "inventory", "payment", "order", "notification")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_place_of_the_template_is_filled(tmp_path: Path, service: str) -> None:
+    """A place left over would reach Connect as text."""
+    rendered = render(runtime_in(tmp_path), service, "7/1")
+    assert not [value for value in rendered.values() if "@{" in value]
+
+
+def test_a_service_has_its_own_slot_publication_and_topic(tmp_path: Path) -> None:
+    """Two connectors on one slot would take each other's events."""
+    rendered = [render(runtime_in(tmp_path), service, "7/1") for service in SERVICES]
+    for key in ("slot.name", "publication.name", "topic.prefix", "transforms.route.route.topic.replacement"):
+        assert len({each[key] for each in rendered}) == len(SERVICES), key
+
+
+def test_the_order_service_is_followed_in_its_own_database(tmp_path: Path) -> None:
+    """Its database is called otherwise than the service, because ORDER is a word of SQL."""
+    rendered = render(runtime_in(tmp_path), "order", "7/1")
+    assert (rendered["database.dbname"], rendered["slot.name"]) == ("orders", "order_outbox")
+    assert rendered["transforms.route.route.topic.replacement"] == "order-events"
+
+
+def test_the_password_is_named_and_not_written(tmp_path: Path) -> None:
+    """Connect shows its configuration to whoever asks, and keeps it in Kafka."""
+    runtime = runtime_in(tmp_path)
+    password = secrets_of(runtime).database_passwords["debezium"]
+    rendered = render(runtime, "order", "7/1")
+    assert rendered["database.password"] == f"${{file:{credentials_directory(runtime)}/postgres.properties:password}}"
+    assert password not in str(rendered)
+
+
+def test_events_are_told_from_heartbeats_by_their_topic(tmp_path: Path) -> None:
+    """A heartbeat that went through the transforms would stop the task."""
+    rendered = render(runtime_in(tmp_path), "order", "7/1")
+    rows, events = rendered["predicates.isRow.pattern"], rendered["predicates.isEvent.pattern"]
+    assert re.fullmatch(rows, "order.public.events")
+    assert re.fullmatch(events, "order-events")
+    assert not any(re.fullmatch(pattern, "__debezium-heartbeat.order") for pattern in (rows, events))
+
+
+def test_the_columns_placed_are_columns_of_the_events_table(tmp_path: Path) -> None:
+    """The template and the schema are kept in different folders."""
+    rendered = render(runtime_in(tmp_path), "order", "7/1")
+    placed = rendered["transforms.route.table.fields.additional.placement"].split(",")
+    schema = (CHECKOUT / "services" / "common" / "schema.py").read_text()
+    for column in (entry.split(":")[0] for entry in placed):
+        assert re.search(rf"^    {column} \w+", schema, re.MULTILINE), column
+
+
+def test_a_connector_remembers_which_database_its_position_is_of(tmp_path: Path) -> None:
+    """A position from before initdb would hide the first events of the new database."""
+    runtime = runtime_in(tmp_path)
+    assert render(runtime, "order", "7/1") != render(runtime, "order", "8/1")
+
+
+@pytest.mark.parametrize(
+    ("connector", "task", "failed"),
+    [("RUNNING", "FAILED", True), ("FAILED", "RUNNING", True), ("RUNNING", "RUNNING", False), ("PAUSED", "PAUSED", False)],
+)
+def test_a_failed_task_fails_a_running_connector(connector: str, task: str, failed: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Connect says RUNNING of a connector whose only task has stopped."""
+    assert has_failed({"connector": {"state": connector}, "tasks": [{"state": task}]}) is failed

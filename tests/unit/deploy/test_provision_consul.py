@@ -1,0 +1,30 @@
+"""What each holder of a Consul token may do."""
+
+import pytest
+
+from deploy.native.provision.consul import rules_of
+from deploy.native.secrets import AGENT, CONTROL_PLANE
+
+
+def test_a_service_may_write_its_own_name_and_nothing_else() -> None:
+    """A service that is broken into can pretend to be no other."""
+    assert rules_of("order") == {"service": {"order": {"policy": "write"}}}
+
+
+def test_the_control_plane_reads_everything_and_writes_itself_only() -> None:
+    """It follows the catalogue; changing it is not its business."""
+    rules = rules_of(CONTROL_PLANE)
+    assert rules["service"] == {CONTROL_PLANE: {"policy": "write"}}
+    others = {policy for kind in rules if kind != "service" for policy in rules[kind][""].values()}
+    assert others == {"read"}
+
+
+def test_the_agent_keeps_its_node_and_only_reads_services() -> None:
+    """Consul's own minimum for an agent's token."""
+    assert rules_of(AGENT) == {"node_prefix": {"": {"policy": "write"}}, "service_prefix": {"": {"policy": "read"}}}
+
+
+@pytest.mark.parametrize("holder", [AGENT, CONTROL_PLANE, "order"])
+def test_nobody_may_manage_access(holder: str) -> None:
+    """Tokens and policies are made by the installer alone."""
+    assert not {"acl", "operator", "keyring"} & rules_of(holder).keys()
