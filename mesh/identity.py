@@ -34,10 +34,10 @@ def end_user(claims: str, peer: str) -> Caller:
     try:
         payload = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         return Caller(
-            user_id=str(payload["sub"]),
+            user_id=_subject(payload["sub"]),
             email=str(payload.get("email", "")),
-            roles=frozenset(payload.get("roles", ())),
-            permissions=frozenset(payload.get("permissions", ())),
+            roles=_names(payload.get("roles", [])),
+            permissions=_names(payload.get("permissions", [])),
             peer=peer,
         )
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as unreadable:
@@ -62,6 +62,18 @@ def admit(policy: MethodPolicy, peer: str, claims: str) -> Caller:
     if policy.unrestricted_permission and policy.unrestricted_permission in caller.permissions:
         return _unrestricted(caller)
     return caller
+
+
+def _subject(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("sub is not a text")
+    return value
+
+
+def _names(value: object) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError("not a list of texts")
+    return frozenset(value)
 
 
 def _authorize(permission: str, caller: Caller, *, as_service: bool) -> None:

@@ -1,0 +1,149 @@
+"""Who may call what: the truth table of access, and how claims are believed or not."""
+
+import base64
+import itertools
+import json
+from datetime import timedelta
+
+import pytest
+
+from mesh import errors, headers, identity
+from mesh.contract import Access, AccessKind, Idempotency, MethodPolicy, RateClass
+
+SECRET = "peer-token"
+USER = "01890000-0000-7000-8000-00000000c001"
+PUBLIC = Access(AccessKind.PUBLIC)
+INTERNAL = Access(AccessKind.INTERNAL)
+PERMISSION = Access(AccessKind.PERMISSION, "orders.read")
+
+
+def policy(access: Access, unrestricted: str = "") -> MethodPolicy:
+    """Make the policy of a method."""
+    return MethodPolicy(
+        full_name="/ordermesh.order.v1.OrderService/GetOrder",
+        service="ordermesh.order.v1.OrderService",
+        method="GetOrder",
+        access=access,
+        deadline=timedelta(seconds=2),
+        idempotency=Idempotency.SAFE,
+        rate=RateClass.DEFAULT,
+        cache_ttl=None,
+        unrestricted_permission=unrestricted,
+        bindings=(),
+    )
+
+
+def encoded(payload: object) -> str:
+    """Encode claims as the edge does: base64url without padding."""
+    return base64.urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=").decode()
+
+
+def claims(*permissions: str) -> str:
+    """Make the claims of a user with these permissions."""
+    return encoded({"sub": USER, "email": "a@example.com", "roles": ["customer"], "permissions": permissions})
+
+
+HOLDER, STRANGER, NOBODY = claims("orders.read"), claims("orders.create"), ""
+CLAIMS = {HOLDER: "holder", STRANGER: "stranger", NOBODY: "nobody"}
+REFUSED = {
+    # The edge never acts for itself, and what is internal it may not call for anybody.
+    (INTERNAL, "edge", HOLDER): "INTERNAL_METHOD",
+    (INTERNAL, "edge", STRANGER): "INTERNAL_METHOD",
+    (INTERNAL, "edge", NOBODY): "INTERNAL_METHOD",
+    (PERMISSION, "edge", STRANGER): "PERMISSION_MISSING",
+    (PERMISSION, "edge", NOBODY): "TOKEN_MISSING",
+    # A service that acts for a user may do no more than the user.
+    (PERMISSION, "order", STRANGER): "PERMISSION_MISSING",
+}
+TABLE = list(itertools.product((PUBLIC, INTERNAL, PERMISSION), ("edge", "order"), CLAIMS))
+
+
+@pytest.mark.parametrize(
+    ("access", "peer", "shown"), TABLE, ids=[f"{kind.kind.value}-{peer}-{CLAIMS[shown]}" for kind, peer, shown in TABLE]
+)
+def test_access_is_what_the_contract_says(access: Access, peer: str, shown: str) -> None:
+    """Everything that isn't refused is admitted, under the name it has a right to."""
+    reason = REFUSED.get((access, peer, shown))
+    if reason is not None:
+        with pytest.raises(errors.Error) as refusal:
+            identity.admit(policy(access), peer, shown)
+        assert refusal.value.reason == reason
+        return
+    caller = identity.admit(policy(access), peer, shown)
+    assert caller.peer == peer
+    assert caller.actor == (f"user:{USER}" if shown else f"service:{peer}")
+    assert caller.unrestricted == (peer != headers.EDGE and not shown)
+
+
+def test_who_is_not_logged_in_is_told_so_and_not_that_they_may_not() -> None:
+    """401 makes a client log in; 403 makes it give up."""
+    with pytest.raises(errors.Unauthenticated):
+        identity.admit(policy(PERMISSION), headers.EDGE, NOBODY)
+    with pytest.raises(errors.PermissionDenied) as refusal:
+        identity.admit(policy(PERMISSION), headers.EDGE, STRANGER)
+    assert dict(refusal.value.metadata) == {"permission": "orders.read"}
+
+
+def test_the_unrestricted_permission_lifts_the_owner_check() -> None:
+    """Staff see the orders of others where the contract says so, and only there."""
+    staff = claims("orders.read", "orders.manage")
+    caller = identity.admit(policy(PERMISSION, "orders.manage"), headers.EDGE, staff)
+    assert caller.unrestricted
+    assert caller.can_see("somebody else")
+    assert not identity.admit(policy(PERMISSION), headers.EDGE, staff).unrestricted
+    assert not identity.admit(policy(PERMISSION, "orders.manage"), headers.EDGE, HOLDER).can_see("somebody else")
+
+
+def test_a_user_sees_what_is_theirs() -> None:
+    """What has no owner is nobody's."""
+    caller = identity.admit(policy(PERMISSION), headers.EDGE, HOLDER)
+    assert caller.can_see(USER)
+    assert not caller.can_see(None)
+    assert not caller.can_see("")
+    assert not identity.admit(policy(PUBLIC), headers.EDGE, NOBODY).can_see("")
+
+
+MALFORMED = {
+    "not base64": "%%%",
+    "not UTF-8": "gICA",
+    "not JSON": base64.urlsafe_b64encode(b"{").decode(),
+    "not an object": encoded(["sub"]),
+    "no subject": encoded({"permissions": ["orders.read"]}),
+    "subject is null": encoded({"sub": None}),
+    "subject is empty": encoded({"sub": ""}),
+    "subject is a number": encoded({"sub": 7}),
+    "permissions are null": encoded({"sub": USER, "permissions": None}),
+    "permissions are one text": encoded({"sub": USER, "permissions": "orders.read"}),
+    "roles are objects": encoded({"sub": USER, "roles": [{}]}),
+    "not ASCII": "\N{SNOWMAN}",
+}
+
+
+@pytest.mark.parametrize("shown", MALFORMED.values(), ids=MALFORMED.keys())
+def test_claims_that_can_not_be_read_admit_nobody(shown: str) -> None:
+    """Not even to a public method: something is wrong with whoever sent them."""
+    with pytest.raises(errors.Unauthenticated) as refusal:
+        identity.admit(policy(PUBLIC), headers.EDGE, shown)
+    assert refusal.value.reason == "CLAIMS_MALFORMED"
+
+
+@pytest.mark.parametrize("shown", ["", "guess", SECRET[:-1], SECRET + "!", "\N{SNOWMAN}"])
+def test_a_process_without_the_installs_token_is_unknown(shown: str) -> None:
+    """The name it gives is not looked at."""
+    metadata = {headers.PEER: "order", headers.PEER_TOKEN: shown}
+    with pytest.raises(errors.Unauthenticated) as refusal:
+        identity.authenticate(metadata, SECRET)
+    assert refusal.value.reason == "PEER_UNKNOWN"
+
+
+def test_an_install_without_a_token_trusts_nobody() -> None:
+    """An empty setting must not open the door to an empty header."""
+    with pytest.raises(errors.Unauthenticated):
+        identity.authenticate({headers.PEER: "order", headers.PEER_TOKEN: ""}, "")
+    with pytest.raises(errors.Unauthenticated):
+        identity.authenticate({headers.PEER: "order"}, "")
+
+
+def test_a_process_with_the_token_is_who_it_says() -> None:
+    """All processes of an install trust each other."""
+    assert identity.authenticate({headers.PEER: "order", headers.PEER_TOKEN: SECRET}, SECRET) == "order"
