@@ -73,9 +73,7 @@ def _read(pair: Pair) -> x509.Certificate:
 
 
 def _write(pair: Pair, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_private(pair.key, pem.decode())
     write_private(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM).decode())
     pair.certificate.chmod(0o644)
@@ -110,9 +108,7 @@ def _new_server(authority: Pair, now: dt.datetime) -> tuple[x509.Certificate, ec
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
     )
     return builder.sign(authority_key, hashes.SHA256()), key
 
