@@ -23,9 +23,7 @@ def _verify(made: Certificates, subject: x509.GeneralName) -> None:
     PolicyBuilder().store(store).build_server_verifier(subject).verify(_load(made.edge), [])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "subject", [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-)
+@pytest.mark.parametrize("subject", [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
 def test_the_edge_is_trusted_under_both_of_its_names(tmp_path: Path, subject: x509.GeneralName) -> None:
     """A client that has the install's authority accepts the edge by name and by address."""
     _verify(certificates.ensure(tmp_path), subject)

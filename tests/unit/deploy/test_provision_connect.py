@@ -67,7 +67,12 @@ def test_a_connector_remembers_which_database_its_position_is_of(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("connector", "task", "failed"),
-    [("RUNNING", "FAILED", True), ("FAILED", "RUNNING", True), ("RUNNING", "RUNNING", False), ("PAUSED", "PAUSED", False)],
+    [
+        ("RUNNING", "FAILED", True),
+        ("FAILED", "RUNNING", True),
+        ("RUNNING", "RUNNING", False),
+        ("PAUSED", "PAUSED", False),
+    ],
 )
 def test_a_failed_task_fails_a_running_connector(connector: str, task: str, failed: bool) -> None:  # noqa: FBT001 - a column of the table
     """Connect says RUNNING of a connector whose only task has stopped."""
