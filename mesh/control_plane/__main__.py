@@ -23,6 +23,7 @@ from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
 from mesh.control_plane.retries import repeatable_methods
 from mesh.control_plane.watch import ConsulCatalog, watch
+from mesh.registry import Registry
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
 
@@ -68,7 +69,7 @@ async def _consul(settings: MeshSettings) -> AsyncIterator[ConsulCatalog]:
 async def _listening(
     settings: MeshSettings, discovery: AggregatedDiscovery, publication: Publication
 ) -> AsyncIterator[None]:
-    """Serve streams and health; at the end turn new connections away first, then let the streams end."""
+    """Serve streams and health, and be seen in Consul; at the end turn new connections away, then let streams end."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
     ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)
     checks = health.HealthServicer()
@@ -77,9 +78,13 @@ async def _listening(
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     server.add_insecure_port(f"{settings.host}:{settings.port}")
     await server.start()
+    leaving = asyncio.Event()
+    registered = asyncio.create_task(Registry(settings).keep(leaving))
     try:
         yield
     finally:
+        leaving.set()
+        await registered
         stopping = asyncio.create_task(server.stop(GRACE_SECONDS))
         await asyncio.sleep(0)
         publication.end()
