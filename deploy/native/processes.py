@@ -55,9 +55,12 @@ def memory(pids: Iterable[int]) -> int:
 
 
 def end(pids: Iterable[int], *, patience_s: float = 20.0) -> None:
-    """Ask processes to end, and make those that are still there after `patience_s`."""
+    """Ask processes to end, and make those that are still there after `patience_s`.
+
+    All of ours take SIGINT for a request to stop; PostgreSQL would wait for its clients to leave on SIGTERM.
+    """
     asked = list(pids)
-    for name in (signal.SIGTERM, signal.SIGKILL):
+    for name in (signal.SIGINT, signal.SIGKILL):
         for pid in filter(alive, asked):
             _signal(pid, name)
         if wait_until(lambda: not any(map(alive, asked)), patience_s):

@@ -1,0 +1,99 @@
+"""What a running stack says of itself: its programs, how much WAL waits, its connectors and consumers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psycopg
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from deploy.native import provision, status
+from deploy.native.doctor import lag
+from deploy.native.doctor.finding import Finding
+from deploy.native.provision import connect, kafka, postgres
+from deploy.native.runtime import Runtime
+
+MIB = 1024 * 1024
+# Postgres gives a slot up at 1 GB (max_slot_wal_keep_size); a heartbeat frees it every few seconds.
+MUCH_WAL = 256 * MIB
+MANY_EVENTS = 1000
+SLOTS = """
+    SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
+    FROM pg_replication_slots ORDER BY slot_name
+"""
+TIMEOUT_S = 5
+
+
+def programs(runtime: Runtime) -> Iterator[Finding]:
+    """Look at each program as `make status` does."""
+    for line in status.lines(runtime):
+        name, state = line.program.name, line.state.state.lower()
+        if not line.state.pid:
+            yield Finding(f"{name} is {state}", f"make up; if it fails: make logs s={name}")
+        elif line.complaint:
+            yield Finding(f"{name} is {state}, but: {line.complaint}", f"make logs s={name}")
+        else:
+            yield Finding(f"{name} is healthy, with {status.megabytes(line.memory)}")
+
+
+def slots(runtime: Runtime) -> Iterator[Finding]:
+    """Look how much WAL PostgreSQL keeps because Debezium has not read it."""
+    try:
+        with postgres.connect(runtime) as connection:
+            rows = connection.execute(SLOTS).fetchall()
+    except (psycopg.Error, provision.ProvisionError) as error:
+        yield Finding(f"PostgreSQL does not answer: {error}", "make logs s=postgres")
+        return
+    for name, active, wal_status, retained in rows:
+        yield slot(name, wal_status or "", int(retained or 0), active=active)
+
+
+def slot(name: str, wal_status: str, retained: int, *, active: bool) -> Finding:
+    """Judge one slot; `retained` is in bytes."""
+    told = f"slot {name} keeps {status.megabytes(retained)} of WAL"
+    if wal_status == "lost":
+        advice = "events are missing on Kafka: make up says how to start over"
+        return Finding(f"slot {name} is lost: PostgreSQL has removed what it needs", advice)
+    if not active:
+        return Finding(f"{told}, and nobody reads it", "see the connectors below, and make logs s=connect")
+    if retained > MUCH_WAL:
+        return Finding(f"{told}, more than {status.megabytes(MUCH_WAL)}", "is Connect slow? make logs s=connect")
+    return Finding(told)
+
+
+def connectors(runtime: Runtime) -> Iterator[Finding]:
+    """Look at each connector and its tasks: the one can be running while the others have failed."""
+    try:
+        reply = httpx.get(f"{connect.url(runtime)}/connectors", params={"expand": "status"}, timeout=TIMEOUT_S)
+        found: dict[str, dict[str, Any]] = reply.raise_for_status().json()
+    except httpx.HTTPError as error:
+        yield Finding(f"Connect does not answer: {error}", "make logs s=connect")
+        return
+    missing = {connect.connector_name(service) for service in runtime.topology.services} - found.keys()
+    for name in sorted(missing):
+        yield Finding(f"connector {name} is missing", "make up creates it once its service is migrated")
+    for name, entry in sorted(found.items()):
+        yield connector(name, entry["status"])
+
+
+def connector(name: str, state: dict[str, Any]) -> Finding:
+    """Judge one connector by its status as Connect tells it."""
+    failed = [part for part in (state["connector"], *state["tasks"]) if part["state"] != "RUNNING"]
+    if failed or not state["tasks"]:
+        cause = str(failed[0].get("trace", "")).partition("\n")[0] if failed else "it has no task"
+        how = failed[0]["state"] if failed else "IDLE"
+        return Finding(f"connector {name} is {how} {cause}".rstrip(), "make up restarts it; make logs s=connect")
+    return Finding(f"connector {name} is running")
+
+
+def consumers(runtime: Runtime) -> Iterator[Finding]:
+    """Look how many events each group of consumers has yet to see."""
+    try:
+        waiting = lag.by_group(AdminClient({"bootstrap.servers": kafka.bootstrap(runtime), "log_level": 2}))
+    except KafkaException as error:
+        yield Finding(f"Kafka does not answer: {error}", "make logs s=kafka")
+        return
+    for group, events in sorted(waiting.items()):
+        told = f"group {group} has {events} events to go"
+        yield Finding(told) if events < MANY_EVENTS else Finding(told, "is its service well? make status")
