@@ -43,9 +43,7 @@ def names_registry(host: str) -> bool:
 def faults(line: str) -> Iterator[str]:
     """Describe what the line must not name."""
     yield from (f"names the machine path {match.group()}" for match in MACHINE_PATH.finditer(line))
-    yield from (
-        f"names the registry host {host}" for host in HOST.findall(line.lower()) if names_registry(host)
-    )
+    yield from (f"names the registry host {host}" for host in HOST.findall(line.lower()) if names_registry(host))
 
 
 def committed_files() -> list[Path]:

@@ -25,16 +25,13 @@ MESSAGES, SERVICES, METHODS, FIELDS = 4, 6, 2, 2
 def commented_files() -> list[FileDescriptorProto]:
     """Our contracts with their comments, which build/descriptors.binpb leaves out."""
     image = subprocess.check_output(["buf", "build", "-o", "-"], cwd=CHECKOUT)
-    return [
-        file for file in FileDescriptorSet.FromString(image).file if file.package.startswith("ordermesh.")
-    ]
+    return [file for file in FileDescriptorSet.FromString(image).file if file.package.startswith("ordermesh.")]
 
 
 def comments_of(file: FileDescriptorProto) -> dict[tuple[int, ...], str]:
     """Each element's comment in one line, by its path in the file."""
     return {
-        tuple(location.path): " ".join(location.leading_comments.split())
-        for location in file.source_code_info.location
+        tuple(location.path): " ".join(location.leading_comments.split()) for location in file.source_code_info.location
     }
 
 
@@ -67,9 +64,7 @@ def type_name(field: FieldDescriptorProto) -> str:
     return f"{kind}[]" if field.label == FieldDescriptorProto.LABEL_REPEATED else kind
 
 
-def message_lines(
-    index: int, message: DescriptorProto, comments: dict[tuple[int, ...], str]
-) -> Iterator[str]:
+def message_lines(index: int, message: DescriptorProto, comments: dict[tuple[int, ...], str]) -> Iterator[str]:
     """One message and its fields."""
     yield f"### {message.name}\n\n{comments.get((MESSAGES, index), '')}\n"
     yield "| field | type | meaning |\n|---|---|---|"

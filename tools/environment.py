@@ -41,9 +41,7 @@ def environment_directory(cache: Path) -> Path:
 def require_suitable_python() -> None:
     """Stop with the command that mends it when this Python cannot make the environment."""
     if sys.version_info < OLDEST_PYTHON:
-        sys.exit(
-            f"Python {platform.python_version()} is too old: 3.11 or newer is needed (PYTHON3=python3.12)"
-        )
+        sys.exit(f"Python {platform.python_version()} is too old: 3.11 or newer is needed (PYTHON3=python3.12)")
     if importlib.util.find_spec("ensurepip") is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         sys.exit(

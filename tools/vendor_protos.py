@@ -27,9 +27,7 @@ def copy(source: Path, target: Path) -> None:
 def is_vendored(path: str) -> bool:
     """Tell whether the contracts may import this file of googleapis-common-protos."""
     folder, _, name = path.rpartition("/")
-    return name.endswith(".proto") and (
-        folder in GOOGLE_PACKAGES or (folder == "google/api" and name in GOOGLE_API)
-    )
+    return name.endswith(".proto") and (folder in GOOGLE_PACKAGES or (folder == "google/api" and name in GOOGLE_API))
 
 
 def vendor_google(target: Path) -> None:

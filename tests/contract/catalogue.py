@@ -100,9 +100,7 @@ def _nested(prefix: str, message: DescriptorProto) -> Iterator[tuple[str, Descri
 @functools.cache
 def messages() -> dict[str, DescriptorProto]:
     """Every message, ours and the vendored ones, by full name with a leading dot as in type references."""
-    return dict(
-        pair for file in files() for top in file.message_type for pair in _nested(f".{file.package}", top)
-    )
+    return dict(pair for file in files() for top in file.message_type for pair in _nested(f".{file.package}", top))
 
 
 @functools.cache
@@ -133,9 +131,7 @@ def reachable(roots: Iterator[str]) -> dict[str, DescriptorProto]:
         if name not in found:
             found[name] = messages()[name]
             pending += [
-                field.type_name
-                for field in found[name].field
-                if field.type == FieldDescriptorProto.TYPE_MESSAGE
+                field.type_name for field in found[name].field if field.type == FieldDescriptorProto.TYPE_MESSAGE
             ]
     return found
 

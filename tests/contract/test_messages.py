@@ -73,9 +73,7 @@ def test_a_list_that_callers_send_is_bounded(field: FieldDescriptorProto) -> Non
 @pytest.mark.parametrize("field", maps.values(), ids=maps.keys())
 def test_the_texts_of_a_map_that_callers_send_are_bounded(field: FieldDescriptorProto) -> None:
     """A map's keys and values are bounded where the map is declared."""
-    sides = zip(
-        (rules(field).map.keys, rules(field).map.values), messages()[field.type_name].field, strict=True
-    )
+    sides = zip((rules(field).map.keys, rules(field).map.values), messages()[field.type_name].field, strict=True)
     assert all(is_bounded_text(demanded) for demanded, side in sides if side.type in TEXT)
 
 

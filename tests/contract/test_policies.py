@@ -52,9 +52,7 @@ def test_an_rpc_has_a_deadline(method: Method) -> None:
     """The deadline is positive, and at most half a minute for a unary call."""
     deadline = policy_of(method).deadline.ToTimedelta()
     assert deadline > timedelta(0)
-    assert (
-        deadline <= LONGEST_UNARY_DEADLINE or method.proto.server_streaming or method.proto.client_streaming
-    )
+    assert deadline <= LONGEST_UNARY_DEADLINE or method.proto.server_streaming or method.proto.client_streaming
 
 
 @every_method
