@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "logs": ("logs", "the log of a program"),
     "doctor": ("doctor", "look for what keeps the stack from working, and say what to do"),
     "events": ("events", "the events of a topic, decoded"),
+    "demo": ("demo", "place an order as a customer would"),
     "install": ("components", "download and build components into the cache"),
 }
 
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         leave(f"error: {error}", 1)
     except KeyboardInterrupt:
         leave("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # Whoever reads us has seen enough.
+        os._exit(0)
 
 
 def usage() -> str:

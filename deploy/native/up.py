@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from deploy.native import command_line, components, conclusion, ports, processes, programs, provision, secrets
+from deploy.native import command_line, components, conclusion, demo, ports, processes, programs, provision, secrets
 from deploy.native.components import Components
 from deploy.native.errors import StackError
 from deploy.native.programs import Program, Stage
@@ -37,6 +37,9 @@ def command(argv: Sequence[str]) -> None:
     command_line.parser("up", __doc__).parse_args(argv)
     runtime, began = command_line.this_stack(), time.monotonic()
     changes = bring_up(runtime, tell)
+    if changes:
+        print("\nAn order, as a customer places it:\n")
+        demo.run(runtime)
     print(conclusion.of(runtime, changes, time.monotonic() - began))
 
 
