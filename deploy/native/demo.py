@@ -73,13 +73,43 @@ def run(runtime: Runtime, say: Say = print) -> None:
     """Place an order and show its outcome, its events and its e-mail. Raises DemoFailed, ApiError or ProvisionError."""
     with Api.of(runtime) as api:
         customer = _log_in(api, runtime, say)
-        sku = _choose(api, say)
+        sku = choose(api, say)
         events = follower(runtime)
         began = time.monotonic()
-        order = _place(api, sku, say)
+        order = place(api, sku, say)
         for event in events(order["id"]):
             say(_line("", headline(event)))
     _show_mail(wait_for_mail(runtime, customer.email, order["id"]), time.monotonic() - began, say)
+
+
+def choose(api: Api, say: Say) -> str:
+    """Find the first variant that is in stock."""
+    products = api.get("/api/v1/products", pageSize=20)["products"]
+    names = {v["sku"]: f"{product['name']}, {v['name']}" for product in products for v in product["variants"]}
+    if names:
+        stocks = api.get("/api/v1/inventory:batchGet", skus=list(names)[:100])["stocks"]
+        for stock in stocks:
+            if int(stock.get("available", 0)) >= QUANTITY:
+                say(_line("chose", f"{QUANTITY} x {stock['sku']} ({names[stock['sku']]})"))
+                return str(stock["sku"])
+    raise DemoFailed(f"none of the {len(names)} variants shown is in stock; receive some as the admin")
+
+
+def place(api: Api, sku: str, say: Say) -> Json:
+    """Place the order and wait for its outcome. Raises DemoFailed when that is not CONFIRMED."""
+    body = {
+        "lines": [{"sku": sku, "quantity": QUANTITY}],
+        "shippingAddress": ADDRESS,
+        "paymentToken": PAYMENT_TOKEN,
+    }
+    key, began = str(uuid.uuid4()), time.monotonic()
+    placed = patiently("order", lambda: api.post("/api/v1/orders", body, key=key))
+    order = _settled(api, placed)
+    took = f"{(time.monotonic() - began) * 1000:.0f} ms"
+    say(_line("ordered", f"{order['id']}  {order['state']}  {amount(order['total'])}  in {took}"))
+    if order["state"] != CONFIRMED:
+        raise DemoFailed(f"order {order['id']} is {order['state']}: {json.dumps(order.get('rejection', {}))}")
+    return order
 
 
 def follower(runtime: Runtime) -> Callable[[str], Iterator[Event]]:
@@ -94,11 +124,17 @@ def wait_for_mail(runtime: Runtime, recipient: str, order_id: str) -> EmailMessa
 
     def look() -> EmailMessage:
         for message in _mails(runtime.root / "mail"):
-            if recipient in message["To"] and order_id in message.as_string():
+            if recipient in message["To"] and (order_id in message["Subject"] or order_id in text_of(message)):
                 return message
         raise NotYet(f"no e-mail about order {order_id} to {recipient}; see make logs s=notification")
 
     return wait_for("the e-mail", look, errors=(NotYet,), timeout_s=MAIL_WITHIN_S)
+
+
+def text_of(message: EmailMessage) -> str:
+    """Read the part of an e-mail that is plain text, decoded."""
+    body = message.get_body(("plain",))
+    return str(body.get_content()).strip() if body else ""
 
 
 def amount(money: Json) -> str:
@@ -133,35 +169,6 @@ def _register(api: Api) -> Customer:
     customer = Customer(f"dana-{randomness.token_hex(4)}@example.test", randomness.token_urlsafe(18))
     api.post("/api/v1/auth/register", {**asdict(customer), "displayName": "Dana Demo"})
     return customer
-
-
-def _choose(api: Api, say: Say) -> str:
-    """Find the first variant that is in stock."""
-    products = api.get("/api/v1/products", pageSize=20)["products"]
-    names = {v["sku"]: f"{product['name']}, {v['name']}" for product in products for v in product["variants"]}
-    if names:
-        stocks = api.get("/api/v1/inventory:batchGet", skus=list(names)[:100])["stocks"]
-        for stock in stocks:
-            if int(stock.get("available", 0)) >= QUANTITY:
-                say(_line("chose", f"{QUANTITY} x {stock['sku']} ({names[stock['sku']]})"))
-                return str(stock["sku"])
-    raise DemoFailed(f"none of the {len(names)} variants shown is in stock; receive some as the admin")
-
-
-def _place(api: Api, sku: str, say: Say) -> Json:
-    body = {
-        "lines": [{"sku": sku, "quantity": QUANTITY}],
-        "shippingAddress": ADDRESS,
-        "paymentToken": PAYMENT_TOKEN,
-    }
-    key, began = str(uuid.uuid4()), time.monotonic()
-    placed = patiently("order", lambda: api.post("/api/v1/orders", body, key=key))
-    order = _settled(api, placed)
-    took = f"{(time.monotonic() - began) * 1000:.0f} ms"
-    say(_line("ordered", f"{order['id']}  {order['state']}  {amount(order['total'])}  in {took}"))
-    if order["state"] != CONFIRMED:
-        raise DemoFailed(f"order {order['id']} is {order['state']}: {json.dumps(order.get('rejection', {}))}")
-    return order
 
 
 def _settled(api: Api, placed: Json) -> Json:
