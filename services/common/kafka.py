@@ -1,12 +1,13 @@
 """How every Kafka client of ours is set up, and what a record is."""
 
+import logging
 from typing import Any
 
 from confluent_kafka import Message
 
 from services.common.received import Record
 
-ClientConfig = dict[str, str | int | float | bool]
+ClientConfig = dict[str, Any]
 
 
 def client_config(bootstrap: str, name: str) -> ClientConfig:
@@ -17,7 +18,10 @@ def client_config(bootstrap: str, name: str) -> ClientConfig:
         # After a broker was away: look for it again at once, not after librdkafka's ten seconds.
         "reconnect.backoff.max.ms": 500,
         "topic.metadata.refresh.interval.ms": 5_000,
+        # The brokers' names outlive them, so none need be looked up anew: that would be tried 20 times a second.
+        "metadata.recovery.strategy": "none",
         "log_level": 3,
+        "logger": logging.getLogger("librdkafka"),
     }
 
 

@@ -62,8 +62,11 @@ class KafkaSubscription:
             "auto.offset.reset": "earliest",
             # Only partitions that move stop for a rebalance.
             "partition.assignment.strategy": "cooperative-sticky",
-            # A process that was killed is replaced after this.
-            "session.timeout.ms": 10_000,
+            # A static member: after a restart, a kill -9 too, it goes on at once with the partitions it had. Only
+            # when it stays away do the others get them, after the session's end; an outage of the broker that is
+            # shorter than that moves nothing either.
+            "group.instance.id": client_id,
+            "session.timeout.ms": 30_000,
             "heartbeat.interval.ms": 2_000,
             "fetch.wait.max.ms": 500,
             "fetch.error.backoff.ms": 100,
