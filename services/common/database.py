@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -28,6 +28,8 @@ POOL_PATIENCE_SECONDS = 3.0
 _START_OVER = {"40001": "SERIALIZATION_FAILURE", "40P01": "DEADLOCK"}
 _TOO_SLOW = {"57014": "STATEMENT_TIMEOUT"}
 _BUSY = {"55P03": "LOCK_TIMEOUT"}
+_NO_SUCH_TABLE = "42P01"
+_NOT_TEXT = {"22021", "22P05"}
 
 
 class NotMigratedError(Exception):
@@ -80,10 +82,19 @@ class Database:
 
     async def ping(self) -> None:
         """Raise unless the database answers and its schema is new enough."""
-        async with self.autocommit() as connection:
-            found = (await connection.execute(text("SELECT max(version_num) FROM alembic_version"))).scalar_one()
-        if (found or "") < self._revision:
+        found = await self._found_revision()
+        if found < self._revision:
             raise NotMigratedError(f"the schema is at {found or 'nothing'}, this code needs {self._revision}")
+
+    async def _found_revision(self) -> str:
+        try:
+            async with self.autocommit() as connection:
+                found = await connection.execute(text("SELECT max(version_num) FROM alembic_version"))
+                return found.scalar_one() or ""
+        except ProgrammingError as failure:
+            if _state(failure) != _NO_SUCH_TABLE:
+                raise
+            return ""
 
 
 def newest_revision(service: str) -> str:
@@ -109,6 +120,10 @@ def _translated() -> Iterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, PoolTimeoutError) as failure:
+        if _is_not_text(failure):
+            raise errors.InvalidArgument(
+                "a text holds the character NUL; leave it out", reason="TEXT_INVALID"
+            ) from None
         error = _error_of(failure)
         if error is None:
             raise
@@ -116,8 +131,17 @@ def _translated() -> Iterator[None]:
         raise error from failure
 
 
+def _state(failure: Exception) -> str:
+    return getattr(getattr(failure, "orig", None), "sqlstate", None) or ""
+
+
+def _is_not_text(failure: Exception) -> bool:
+    """Whether PostgreSQL, or before it the driver, refused a text for its NUL, which contracts do not forbid."""
+    return isinstance(failure, DataError) and (_state(failure) in _NOT_TEXT or "NUL" in str(failure.orig))
+
+
 def _error_of(failure: DBAPIError | PoolTimeoutError) -> errors.Error | None:
-    state = getattr(getattr(failure, "orig", None), "sqlstate", None) or ""
+    state = _state(failure)
     if state in _START_OVER:
         return errors.Aborted("somebody else changed the same just now; send it again", reason=_START_OVER[state])
     if state in _TOO_SLOW:
