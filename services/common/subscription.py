@@ -66,7 +66,7 @@ class KafkaSubscription:
             # when it stays away do the others get them, after the session's end; an outage of the broker that is
             # shorter than that moves nothing either.
             "group.instance.id": client_id,
-            "session.timeout.ms": 30_000,
+            "session.timeout.ms": 20_000,
             "heartbeat.interval.ms": 2_000,
             "fetch.wait.max.ms": 500,
             "fetch.error.backoff.ms": 100,
