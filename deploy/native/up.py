@@ -34,10 +34,12 @@ FIRST = ("migrations", "slots", "topics", "acl")
 
 def command(argv: Sequence[str]) -> None:
     """Bring the stack up and say where to look."""
-    command_line.parser("up", __doc__).parse_args(argv)
+    parser = command_line.parser("up", __doc__)
+    parser.add_argument("--no-demo", dest="demo", action="store_false", help="place no order at the end")
+    options = parser.parse_args(argv)
     runtime, began = command_line.this_stack(), time.monotonic()
     changes = bring_up(runtime, tell)
-    if changes:
+    if changes and options.demo:
         print("\nAn order, as a customer places it:\n")
         demo.run(runtime)
     print(conclusion.of(runtime, changes, time.monotonic() - began))
