@@ -89,6 +89,10 @@ WITH item AS (
 )
 SELECT item.sequence, level.on_hand, level.reserved FROM item, level
 """
+_BOOKED = """
+SELECT m.sku, m.quantity, w.code FROM stock_movements m JOIN warehouses w ON w.id = m.warehouse_id
+WHERE m.request_id = :request_id
+"""
 _WAREHOUSE = """
 SELECT id::text, code, display_name, priority FROM warehouses
 WHERE :code = '' OR code = :code ORDER BY priority, code LIMIT 1
@@ -153,7 +157,7 @@ class InventoryStore:
         except IntegrityError:
             if request_id is None:
                 raise
-            await self._check_repeated(request_id, sku, quantity)
+            await self._check_repeated(request_id, sku, quantity, warehouse_code)
 
     async def reserve(self, order_id: str, wanted: Mapping[str, int]) -> Reservation:
         """Hold the wanted units (by SKU) for the order, all or none; a refusal is recorded and given again.
@@ -195,14 +199,11 @@ class InventoryStore:
         async with self._database.transaction() as connection:
             return await _settle(connection, order_id, State.COMMITTED)
 
-    async def _check_repeated(self, request_id: str, sku: str, quantity: int) -> None:
+    async def _check_repeated(self, request_id: str, sku: str, quantity: int, warehouse_code: str) -> None:
         async with self._database.autocommit() as connection:
-            rows = await connection.execute(
-                text("SELECT sku, quantity FROM stock_movements WHERE request_id = :request_id"),
-                {"request_id": request_id},
-            )
-            booked = rows.one()
-        if (booked.sku, booked.quantity) != (sku, quantity):
+            booked = (await connection.execute(text(_BOOKED), {"request_id": request_id})).one()
+        # A request that named no warehouse got the first one, which may be another by now.
+        if (booked.sku, booked.quantity, warehouse_code or booked.code) != (sku, quantity, booked.code):
             raise RequestIdReused(request_id)
 
 
