@@ -52,7 +52,8 @@ def test_processes_are_known_by_the_stack_that_started_them(
 
 def test_a_person_whose_shell_names_the_stack_is_no_process_of_it(tmp_path: Path) -> None:
     """ORDERMESH_RUN is for people; `make down` must not end their shells."""
-    script = f"from pathlib import Path; from deploy.native import processes; print(processes.of_stack(Path({str(tmp_path)!r})))"
+    ask = f"processes.of_stack(Path({str(tmp_path)!r}))"
+    script = f"from pathlib import Path; from deploy.native import processes; print({ask})"
     environment = {**os.environ, "ORDERMESH_RUN": str(tmp_path)}
     said = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)  # noqa: S603 - our own
     assert said.stdout.strip() == "[]"
