@@ -1,0 +1,79 @@
+"""The last units under a rush: exactly as many are sold as there are, and nobody is turned away by a deadlock."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+import pytest
+
+from services.common.database import Database
+from services.common.ids import new_id
+from services.inventory.domain import OutOfStock, Reservation
+from services.inventory.settings import InventorySettings
+from services.inventory.store import InventoryStore
+from tests.integration.postgres import Postgres
+
+RUSH = 64
+
+Outcome = Reservation | BaseException
+
+
+def sold(outcomes: list[Outcome]) -> int:
+    """Count the reservations; whoever got none was told that stock is short, and nothing else."""
+    unforeseen = [each for each in outcomes if not isinstance(each, (Reservation, OutOfStock))]
+    assert unforeseen == []
+    return sum(isinstance(each, Reservation) for each in outcomes)
+
+
+async def test_the_last_units_of_one_sku_are_sold_once(store: InventoryStore) -> None:
+    """Sixty-four ask for one of seventeen units, which are in two places."""
+    await store.receive("A", 9, "near", None)
+    await store.receive("A", 8, "far", None)
+    asked = (store.reserve(new_id(), {"A": 1}) for _ in range(RUSH))
+    assert sold(await asyncio.gather(*asked, return_exceptions=True)) == 17
+    assert [level.available for level in await store.levels(["A"])] == [0, 0]
+
+
+async def test_orders_of_several_skus_in_any_order_never_deadlock(store: InventoryStore) -> None:
+    """Each wants all three; the scarcest decides, and the others are not held for those who got nothing."""
+    units = {"A": 40, "B": 11, "C": 25}
+    for sku, quantity in units.items():
+        await store.receive(sku, quantity - 1, "far", None)
+        await store.receive(sku, 1, "near", None)
+
+    def wanted() -> dict[str, int]:
+        skus = random.sample(sorted(units), k=len(units))
+        return dict.fromkeys(skus, 1)
+
+    asked = (store.reserve(new_id(), wanted()) for _ in range(RUSH))
+    assert sold(await asyncio.gather(*asked, return_exceptions=True)) == min(units.values())
+    left = {sku: sum(level.available for level in await store.levels([sku])) for sku in units}
+    assert left == {"A": 29, "B": 0, "C": 14}
+
+
+async def test_a_rush_of_everything_at_once_balances(store: InventoryStore) -> None:
+    """Deliveries, reservations, releases and commits of overlapping SKUs; the books are checked afterwards."""
+    skus = ["A", "B", "C"]
+    for sku in skus:
+        await store.receive(sku, 30, "near", None)
+    orders = [new_id() for _ in range(40)]
+    for order_id in orders[:20]:
+        await store.reserve(order_id, {"A": 1, "B": 1})
+    work = [store.reserve(order_id, dict.fromkeys(random.sample(skus, k=2), 2)) for order_id in orders[20:]]
+    work += [store.release(order_id) for order_id in orders[:10]]
+    work += [store.commit(order_id) for order_id in orders[10:20]]
+    deliveries = [store.receive(sku, 1, place, None) for sku in skus * 4 for place in ("near", "far")]
+    random.shuffle(work)
+    outcomes = await asyncio.gather(*work, *deliveries, return_exceptions=True)
+    assert [each for each in outcomes if isinstance(each, BaseException) and not isinstance(each, OutOfStock)] == []
+
+
+@pytest.mark.usefixtures("store")
+async def test_two_instances_of_the_service_share_the_last_units(postgres: Postgres) -> None:
+    """Locks are the database's: no instance knows of the others."""
+    settings = postgres.settings(InventorySettings, "inventory", database_pool_size=8)
+    async with Database.open(settings) as first, Database.open(settings) as second:
+        stores = [InventoryStore(database, timedelta(days=1)) for database in (first, second)]
+        await stores[0].receive("A", 10, "near", None)
+        asked = (stores[at % 2].reserve(new_id(), {"A": 3}) for at in range(RUSH))
+        assert sold(await asyncio.gather(*asked, return_exceptions=True)) == 3
