@@ -8,13 +8,15 @@ from mesh.headers import EDGE
 
 # Envoy opens its listeners once it knows its clusters, or after this: it answers 503 rather than nothing.
 PATIENCE = "3s"
+# What may be asked of Envoy's administration. Not its configuration, which holds the peer token, and no change of it.
+ADMIN_PATHS = [{"exact": "/ready"}, {"exact": "/clusters"}, {"exact": "/server_info"}, {"prefix": "/stats"}]
 
 
 def render(options: Options) -> Json:
     """Build Envoy's bootstrap; the JSON of envoy.config.bootstrap.v3.Bootstrap. Reads no file."""
     return {
         "node": _node(options),
-        "admin": {"address": socket(options.host, options.ports.admin)},
+        "admin": {"address": socket(options.host, options.ports.admin), "allow_paths": ADMIN_PATHS},
         "static_resources": {"listeners": listeners(options), "clusters": clusters(options)},
         "dynamic_resources": {"ads_config": _control_plane(), "cds_config": _from_control_plane()},
         "overload_manager": _overload(options),

@@ -1,4 +1,4 @@
-"""What the edge talks to from the start: the control plane, which tells it all the others, and its own way to the keys."""
+"""What the edge knows from the start: the control plane, which tells it all the others, and its own way to the keys."""
 
 from gateway.envoy import HTTP_OPTIONS, Json, socket, typed
 from gateway.options import Options

@@ -4,8 +4,9 @@ Services send the same shape, which the transcoder turns into JSON. A client of 
 which Envoy makes by itself, so these bodies are kept away from it.
 """
 
-from gateway.envoy import Json
 from google.rpc import code_pb2
+
+from gateway.envoy import Json
 
 DOMAIN = "edge.ordermesh"
 TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter

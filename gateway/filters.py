@@ -141,7 +141,7 @@ def _skipped_when(name: str, inner: Json, header_name: str, regex: str, *, absen
     predicate: Json = {
         "single_predicate": {
             "input": {"name": header_name, "typed_config": read},
-            "value_match": {"safe_regex": {"regex": ".+" if absent else regex}},
+            "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+" if absent else regex}},
         }
     }
     skip = {"name": "skip", "typed_config": typed("envoy.extensions.filters.common.matcher.action.v3.SkipFilter")}

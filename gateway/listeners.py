@@ -53,9 +53,7 @@ def _tls(options: Options) -> Json:
         "tls_certificates": [pair],
     }
     downstream = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
-    return {
-        "transport_socket": extension("envoy.transport_sockets.tls", downstream, common_tls_context=context)
-    }
+    return {"transport_socket": extension("envoy.transport_sockets.tls", downstream, common_tls_context=context)}
 
 
 def _api(options: Options, name: str) -> Json:
@@ -119,11 +117,13 @@ def _api_route_config(options: Options) -> Json:
         "validate_clusters": False,
         "max_direct_response_body_size_bytes": LARGEST_PAGE_BYTES,
         "request_headers_to_remove": ["authorization", "cookie"],
-        "request_headers_to_add": [
-            header(names.PEER, names.EDGE),
-            header(names.PEER_TOKEN, f"%FILE_CONTENT({options.files.peer_token})%"),
-        ],
+        "request_headers_to_add": _peer(options),
     }
+
+
+def _peer(options: Options) -> list[Json]:
+    """Tell services that it is the edge that calls."""
+    return [header(names.PEER, names.EDGE), header(names.PEER_TOKEN, options.peer_token)]
 
 
 def _cors(options: Options) -> Json:
@@ -145,6 +145,7 @@ def _keys(options: Options) -> Json:
         "name": "keys",
         "virtual_hosts": [{"name": "keys", "domains": ["*"], "routes": [route]}],
         "validate_clusters": False,
+        "request_headers_to_add": _peer(options),
     }
     # Plain RFC 7517: a field without a value is not there.
     chain = [transcoder(options, print_defaults=False), router()]

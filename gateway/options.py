@@ -6,10 +6,8 @@ from pathlib import Path
 from gateway.settings import EdgeSettings
 from mesh.contract import Contract
 
-
 BOOTSTRAP = "bootstrap.json"
 OPENAPI = "openapi.json"
-PEER_TOKEN = "peer-token"  # noqa: S105 - the name of a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +38,6 @@ class Files:
     def openapi(self) -> Path:
         """The description of the REST API."""
         return self.folder / OPENAPI
-
-    @property
-    def peer_token(self) -> Path:
-        """The secret by which services know the edge; in a file of its own, so that no dump of the configuration has it."""
-        return self.folder / PEER_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

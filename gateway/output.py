@@ -19,7 +19,6 @@ def write(options: Options, *, generator: Path) -> tuple[str, ...]:
     files = options.files
     content = {
         files.openapi: _json(describe(options.contract, generator=generator)),
-        files.peer_token: options.peer_token,
         files.bootstrap: _json(render(options)),
     }
     files.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
-"""How often one client may call: the ordinary allowance by user, or by address for those without a token; the strict
-one, of calls that guess secrets, always by address.
+"""How often one client may call.
+
+The ordinary allowance is counted by user, or by address for those without a token; the strict one, of calls that guess
+secrets, always by address.
 
 Both listeners count for themselves, so a user who divides calls between http and https has two allowances.
 """
@@ -15,7 +17,7 @@ METADATA = "ordermesh"
 CLASS = "rate"
 # Buckets kept for each kind of client. With too few, a flood of addresses would give everybody fresh ones.
 BUCKETS = 10_000
-# The filter wants a bucket for calls that no descriptor matches, such as those of the API page: so large that it is none.
+# The filter wants a bucket for calls that no descriptor matches, such as the API page: so large that it is none.
 UNLIMITED = 4_000_000_000
 
 _ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
@@ -47,8 +49,12 @@ def metadata(rate: RateClass) -> Json:
 
 def _questions() -> list[Json]:
     """Say what is known of each call: its class with the user, the anonymous address, and the address."""
-    rate = {"metadata": {"descriptor_key": CLASS, "source": "ROUTE_ENTRY", "metadata_key": _key(METADATA, [{"key": CLASS}])}}
-    user = {"metadata": {"descriptor_key": "user", "source": "DYNAMIC", "metadata_key": _key(TOKEN_FILTER, claim("sub"))}}
+    rate = {
+        "metadata": {"descriptor_key": CLASS, "source": "ROUTE_ENTRY", "metadata_key": _key(METADATA, [{"key": CLASS}])}
+    }
+    user = {
+        "metadata": {"descriptor_key": "user", "source": "DYNAMIC", "metadata_key": _key(TOKEN_FILTER, claim("sub"))}
+    }
     address: Json = {"remote_address": {}}
     anonymous = {
         "header_value_match": {

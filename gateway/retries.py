@@ -1,5 +1,6 @@
-"""When the edge tries again: a call that never left it, always; one that an instance gave up, where the contract says that
-twice is as good as once.
+"""When the edge tries again.
+
+A call that never left it, always; one that an instance gave up, where the contract says that twice is as good as once.
 """
 
 from gateway.envoy import Json, typed

@@ -1,5 +1,6 @@
-"""The routes of the API: for each method that is not internal its REST paths and its gRPC path, with all that its contract
-says. What is not routed here does not exist for the outside.
+"""The routes of the API: REST paths and gRPC path of each method that is not internal, with all its contract says.
+
+What is not routed here does not exist for the outside.
 """
 
 from collections.abc import Iterable, Iterator
