@@ -15,7 +15,7 @@ from services.common.database import Database
 from services.common.dead_letter_topic import DeadLetterTopic
 from services.common.handling import Connection, Effects, Handler, Handling, Patience
 from services.common.inbox import Inbox
-from services.common.lanes import Lanes
+from services.common.lanes import Handle, Lanes
 from services.common.parked import ParkedEvents
 from services.common.received import ReceivedEvent
 from services.common.replays import Replays
@@ -67,7 +67,7 @@ class Consumer:
             group, effects, inbox=inbox, parking=parked, letters=letters, patience=patience, at_once=at_once
         )
         self._member = Member(
-            lambda: KafkaSubscription(settings.kafka_bootstrap, group, topics, settings.instance), handling
+            lambda: KafkaSubscription(settings.kafka_bootstrap, group, topics, settings.instance), handling.handle
         )
         self._replays = Replays(
             group,
@@ -89,15 +89,15 @@ class Consumer:
 class Member:
     """One membership in the group after the other: a run makes its own and leaves it."""
 
-    def __init__(self, subscribe: Callable[[], Subscription], handling: Handling, pace: Pace | None = None) -> None:
-        """`subscribe` makes a subscription that has not joined yet."""
+    def __init__(self, subscribe: Callable[[], Subscription], handle: Handle, pace: Pace | None = None) -> None:
+        """`subscribe` makes a subscription that has not joined yet; `handle` brings a record to its end."""
         self._subscribe = subscribe
-        self._handling = handling
+        self._handle = handle
         self._pace = pace or Pace()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until stopped. Polling never waits for handling: the group would take us for dead."""
-        work = _Work(self._subscribe(), Lanes(self._handling.handle, self._pace.finish))
+        work = _Work(self._subscribe(), Lanes(self._handle, self._pace.finish))
         try:
             await work.join()
             while not stop.is_set():
