@@ -19,7 +19,7 @@ from confluent_kafka import TopicPartition
 from deploy.native import event_log
 from deploy.native.errors import StackError
 from deploy.native.event_log import Event
-from deploy.native.events import contracts_of, headline
+from deploy.native.events import clock, contracts_of, place_of
 from deploy.native.provision.api import Api, ApiError, Json, patiently
 from deploy.native.provision.kafka import bootstrap
 from deploy.native.provision.waiting import wait_for
@@ -72,22 +72,23 @@ def command(argv: Sequence[str]) -> None:
 def run(runtime: Runtime, say: Say = print) -> None:
     """Place an order and show its outcome, its events and its e-mail. Raises DemoFailed, ApiError or ProvisionError."""
     with Api.of(runtime) as api:
+        say(f"\nAn order as a customer places it, at {api.base_url}:\n")
         customer = _log_in(api, runtime, say)
         sku = choose(api, say)
         events = follower(runtime)
         began = time.monotonic()
         order = place(api, sku, say)
         for event in events(order["id"]):
-            say(_line("", headline(event)))
+            say(_line("event", f"{clock(event)}  {event.name.ljust(20)}{place_of(event)}"))
     _show_mail(wait_for_mail(runtime, customer.email, order["id"]), time.monotonic() - began, say)
 
 
 def choose(api: Api, say: Say) -> str:
     """Find the first variant that is in stock."""
-    products = api.get("/api/v1/products", pageSize=20)["products"]
+    products = api.get("/api/v1/products", pageSize=20).get("products", [])
     names = {v["sku"]: f"{product['name']}, {v['name']}" for product in products for v in product["variants"]}
     if names:
-        stocks = api.get("/api/v1/inventory:batchGet", skus=list(names)[:100])["stocks"]
+        stocks = api.get("/api/v1/inventory:batchGet", skus=list(names)[:100]).get("stocks", [])
         for stock in stocks:
             if int(stock.get("available", 0)) >= QUANTITY:
                 say(_line("chose", f"{QUANTITY} x {stock['sku']} ({names[stock['sku']]})"))

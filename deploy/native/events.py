@@ -66,10 +66,18 @@ def contracts_of(runtime: Runtime) -> Contracts:
 
 def headline(event: Event) -> str:
     """Say in one line what happened, to what, when and because of which request."""
-    time = event.occurred_at.astimezone().strftime("%H:%M:%S.%f")[:-3]
     caused = [event.headers.get("ce_actor", ""), f"request {event.headers.get('ce_requestid', '-')}"]
-    place = f"{event.topic}/{event.partition}@{event.offset}"
-    return "  ".join(filter(None, (time, event.name.ljust(26), event.key, *caused, place)))
+    return "  ".join(filter(None, (clock(event), event.name.ljust(26), event.key, *caused, place_of(event))))
+
+
+def clock(event: Event) -> str:
+    """Tell when it was recorded, in this machine's time and to the millisecond."""
+    return event.occurred_at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def place_of(event: Event) -> str:
+    """Tell where it is on Kafka: topic, partition and offset."""
+    return f"{event.topic}/{event.partition}@{event.offset}"
 
 
 def as_text(event: Event) -> str:

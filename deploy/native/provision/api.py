@@ -39,6 +39,7 @@ class Api:
 
     def __init__(self, base_url: str, *, transport: httpx.BaseTransport | None = None) -> None:
         """`base_url` without a path; `transport` is for tests."""
+        self.base_url = base_url
         self._http = httpx.Client(base_url=base_url, timeout=REQUEST_TIMEOUT_S, transport=transport)
 
     @classmethod

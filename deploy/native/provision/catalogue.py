@@ -80,7 +80,7 @@ def _bring_in(api: Api, catalogue: Catalogue, missing: Iterable[str]) -> list[st
 def _never_received(api: Api, skus: Iterable[str]) -> list[str]:
     """Ask for all stock at once: what was sold out has levels of zero, what never came has none."""
     answer = patiently("inventory", lambda: api.get("/api/v1/inventory:batchGet", skus=sorted(skus)))
-    return [stock["sku"] for stock in answer["stocks"] if not stock.get("levels")]
+    return [stock["sku"] for stock in answer.get("stocks", []) if not stock.get("levels")]
 
 
 def _create(api: Api, path: str, body: Json) -> bool:
