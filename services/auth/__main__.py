@@ -35,8 +35,9 @@ async def build(app: server.Application) -> None:
     lifetime = timedelta(seconds=settings.token_lifetime_seconds)
     tokens = TokenIssuer(settings.issuer, settings.audience, lifetime)
     accounts = Accounts(store, Passwords(), tokens, now, new_id)
-    admin = FirstAdmin(accounts, settings.admin_email, settings.admin_password.get_secret_value())
+    admin = FirstAdmin(accounts, store, settings.admin_email, settings.admin_password.get_secret_value())
 
+    app.add_check("signing keys", accounts.check)
     app.background("first admin", admin.run)
     app.serve(
         AuthService(accounts, store, lifetime),

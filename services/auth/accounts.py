@@ -91,13 +91,18 @@ class Accounts:
             self._keys = await self._store.keys()
         return self._keys
 
+    async def check(self) -> None:
+        """Raise unless tokens can be signed; health asks."""
+        await self.keys()
+
 
 class FirstAdmin:
     """Sees to it that the install has its admin and its signing key, as soon as the database answers."""
 
-    def __init__(self, accounts: Accounts, email: str, password: str) -> None:
+    def __init__(self, accounts: Accounts, store: Store, email: str, password: str) -> None:
         """`password` is used only if there is no such user yet."""
         self._accounts = accounts
+        self._store = store
         self._email = email
         self._password = password
 
@@ -108,5 +113,15 @@ class FirstAdmin:
             try:
                 user = await self._accounts.register(self._email, self._password, "Administrator", Role.ADMIN)
             except EmailTaken:
-                return
-            _log.info("admin created", user_id=user.id)
+                await self._check_is_admin()
+            else:
+                _log.info("admin created", user_id=user.id)
+
+    async def _check_is_admin(self) -> None:
+        """Say so when somebody registered with the admin's email first: nobody is promoted by a setting."""
+        account = await self._store.account(self._email)
+        if account is not None and Role.ADMIN not in account.user.roles:
+            _log.warning(
+                "there is no admin: ORDERMESH_ADMIN_EMAIL belongs to a user who is none; set another email",
+                user_id=account.user.id,
+            )

@@ -5,9 +5,11 @@ import os
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.jwk import OKPKey
 
+SECRET_BYTES = 32
 NONCE_BYTES = 12
 ALGORITHM = "EdDSA"
 
@@ -32,12 +34,22 @@ def generate(now: datetime) -> SigningKey:
     return SigningKey(key.thumbprint(), key, now)
 
 
+class WrongSecretError(Exception):
+    """A signing key in the database was sealed by another secret, or has been tampered with."""
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(
+            f"signing key {id_} can't be opened with ORDERMESH_KEY_ENCRYPTION_KEY; set the one it was sealed with, or "
+            "delete the key from signing_keys, which ends every token it signed"
+        )
+
+
 class KeyVault:
     """Seals private keys for the database (AES-256-GCM, bound to the key's id) and opens them again."""
 
     def __init__(self, secret: str) -> None:
         """`secret`: 256 bits in base64. Raises ValueError for anything else."""
-        self._cipher = AESGCM(base64.b64decode(secret, validate=True))
+        self._cipher = AESGCM(_decoded(secret))
 
     def seal(self, signing_key: SigningKey) -> bytes:
         """Return nonce and ciphertext of the private key."""
@@ -46,7 +58,21 @@ class KeyVault:
         return nonce + self._cipher.encrypt(nonce, private.encode(), signing_key.id.encode())
 
     def open(self, id_: str, public: str, sealed: bytes, create_time: datetime) -> SigningKey:
-        """Read a sealed key. Raises cryptography.exceptions.InvalidTag when it was sealed by another secret."""
-        private = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], id_.encode()).decode()
+        """Read a sealed key. Raises WrongSecretError."""
+        try:
+            private = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], id_.encode()).decode()
+        except InvalidTag as failure:
+            raise WrongSecretError(id_) from failure
         key = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": public, "d": private})
         return SigningKey(id_, key, create_time)
+
+
+def _decoded(secret: str) -> bytes:
+    wanted = 'ORDERMESH_KEY_ENCRYPTION_KEY must be 256 bits in base64, such as of "openssl rand -base64 32"'
+    try:
+        key = base64.b64decode(secret, validate=True)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if len(key) != SECRET_BYTES:
+        raise ValueError(wanted)
+    return key

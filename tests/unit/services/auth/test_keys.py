@@ -1,12 +1,12 @@
 """Sealing signing keys."""
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.exceptions import InvalidTag
 
-from services.auth.keys import KeyVault, generate
+from services.auth.keys import KeyVault, WrongSecretError, generate
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -28,9 +28,9 @@ def test_a_sealed_key_does_not_open_with_another_secret_or_under_another_id() ->
     """Whoever has the database alone has no key, and can't pass one key off as another."""
     key = generate(NOW)
     sealed = KeyVault(secret(b"a")).seal(key)
-    with pytest.raises(InvalidTag):
+    with pytest.raises(WrongSecretError, match=key.id):
         KeyVault(secret(b"b")).open(key.id, key.public, sealed, NOW)
-    with pytest.raises(InvalidTag):
+    with pytest.raises(WrongSecretError, match="another"):
         KeyVault(secret(b"a")).open("another", key.public, sealed, NOW)
 
 
@@ -42,7 +42,19 @@ def test_a_sealed_key_does_not_contain_the_private_key() -> None:
     assert private not in repr(key)
 
 
-def test_a_secret_of_the_wrong_size_is_refused_at_start() -> None:
-    """Not at the first login."""
-    with pytest.raises(ValueError, match="128, 192, or 256"):
-        KeyVault(base64.b64encode(b"short").decode())
+@pytest.mark.parametrize(
+    "wrong", [base64.b64encode(b"a" * 16).decode(), base64.b64encode(b"a" * 33).decode(), "a b", ""]
+)
+def test_a_secret_that_is_not_256_bits_in_base64_is_refused_at_start(wrong: str) -> None:
+    """Not at the first login; 128 bits would work, and be less than was asked for."""
+    with pytest.raises(ValueError, match="openssl rand -base64 32") as refusal:
+        KeyVault(wrong)
+    assert not wrong or wrong not in str(refusal.value)
+
+
+def test_a_key_is_named_by_its_thumbprint() -> None:
+    """RFC 7638: the name follows from the key, so no two keys share one."""
+    key = generate(NOW)
+    canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{key.public}"}}'
+    digest = base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest())
+    assert key.id == digest.rstrip(b"=").decode()
