@@ -80,3 +80,10 @@ class UserNotFound(errors.NotFound):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"there is no user {user_id}", reason="USER_NOT_FOUND", metadata={"user_id": user_id})
+
+
+class NoUser(errors.Unauthenticated):
+    """A service called for itself where the user of a token is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("no user is behind this call; send a token", reason="NO_USER")

@@ -6,6 +6,7 @@ from mesh import context
 from ordermesh.auth.v1 import auth_pb2, auth_service_pb2_grpc
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from services.auth.accounts import Accounts
+from services.auth.domain import NoUser
 from services.auth.events import key_to_proto, user_to_proto
 from services.auth.store import AuthStore
 
@@ -40,7 +41,10 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
 
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, _: object) -> auth_pb2.User:
         """Give the caller; see the contract."""
-        return user_to_proto(await self._store.get(context.current().caller.user_id))
+        user_id = context.current().caller.user_id
+        if not user_id:
+            raise NoUser
+        return user_to_proto(await self._store.get(user_id))
 
     async def GetUser(self, request: pb.GetUserRequest, _: object) -> auth_pb2.User:
         """Give a user; see the contract."""
