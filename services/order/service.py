@@ -39,7 +39,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
     async def CreateOrder(self, request: pb.CreateOrderRequest, _: object) -> order_pb2.Order:
         """Place an order; see the contract."""
         call = context.current()
-        if call.caller.user_id is None:
+        if not call.caller.user_id:
             raise errors.PermissionDenied("orders are placed by users", reason="CUSTOMER_REQUIRED")
         wanted = Request(
             customer_id=call.caller.user_id,

@@ -71,10 +71,12 @@ WHERE (CAST(:owner AS uuid) IS NULL OR o.customer_id = CAST(:owner AS uuid))
   AND (CAST(:after AS uuid) IS NULL OR o.id < CAST(:after AS uuid))
 ORDER BY o.id DESC LIMIT :limit
 """
+# Materialized: a subquery that the planner runs again for each row would lock other rows each time.
 _CLAIM = """
-UPDATE orders SET lease_until = now() + :lease WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM orders WHERE lease_until < now() ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED
-) RETURNING id
+)
+UPDATE orders SET lease_until = now() + :lease FROM due WHERE orders.id = due.id RETURNING orders.id
 """
 
 
