@@ -14,8 +14,8 @@ For whoever installs it:
 the names of those that differ from what was there: when there are any, a running Envoy must be started anew. Envoy is
 started with `envoy --config-path <folder>/bootstrap.json`, from any folder and without environment. It logs to stderr,
 and writes its access log, one JSON object a line, to stdout. It may be started before everything else. `GET /ready` on
-the admin port and `GET /healthz` on the others answer 200 once it serves. `--mode validate` checks the bootstrap without
-serving, and needs all of the files to be there.
+the admin port and `GET /healthz` on the others answer 200 once it serves. `--mode validate` checks the bootstrap
+without serving, and needs all of the files to be there.
 """
 
 from gateway.bootstrap import render

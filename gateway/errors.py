@@ -115,7 +115,10 @@ def _not_grpc() -> Json:
         "invert_match": True,
         "treat_missing_header_as_empty": True,
     }
-    return {"header_filter": {"header": content_type}}
+    # What the transcoder has turned into gRPC on the way still came as REST.
+    transcoded = {"name": "x-envoy-original-path", "present_match": True}
+    kinds = [{"header_filter": {"header": each}} for each in (content_type, transcoded)]
+    return {"or_filter": {"filters": kinds}}
 
 
 def _token_failed(message: str) -> Json:

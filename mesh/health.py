@@ -32,6 +32,11 @@ class Health:
         self._checks: dict[str, Check] = {}
         self._failing: Mapping[str, str] | None = None
 
+    @property
+    def serving(self) -> bool:
+        """The verdict of the last look; False before the first."""
+        return self._failing == {}
+
     def add(self, name: str, check: Check) -> None:
         """`check` raises when the dependency can't be used."""
         self._checks[name] = check

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import ClientError
 from consul import Check
@@ -29,9 +29,10 @@ FAILURES = (ConsulException, ClientError, OSError, TimeoutError)
 class Registry:
     """Registers one instance. An agent that is away, or that has forgotten us, is asked again until it knows us."""
 
-    def __init__(self, settings: MeshSettings) -> None:
-        """Nothing is sent yet."""
+    def __init__(self, settings: MeshSettings, healthy: Callable[[], bool]) -> None:
+        """`healthy` says what the first check would find, so that a healthy instance need not wait for it."""
         self._settings = settings
+        self._healthy = healthy
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Stay registered until stopped, then leave."""
@@ -65,7 +66,10 @@ class Registry:
             service_id=own.instance,
             address=own.host,
             port=own.port,
-            check=Check.grpc(address, CHECK_INTERVAL, timeout=CHECK_TIMEOUT, deregister=FORGET_AFTER),
+            check={
+                **Check.grpc(address, CHECK_INTERVAL, timeout=CHECK_TIMEOUT, deregister=FORGET_AFTER),
+                "status": "passing" if self._healthy() else "critical",
+            },
             meta={"version": own.version, "zone": own.zone, "metrics_port": str(own.metrics_port)},
             replace_existing_checks=True,
         )

@@ -115,12 +115,13 @@ async def _serve(application: Application, server: grpc.aio.Server, stop: asynci
         health.add(name, check)
     _add_services(application, server, health)
     server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await health.look()
     await server.start()
     _log.info("serving", address=f"{settings.host}:{settings.port}", version=settings.version)
 
     checks_end, workers_end = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        registry = tasks.create_task(Registry(settings).keep(stop))
+        registry = tasks.create_task(Registry(settings, lambda: health.serving).keep(stop))
         tasks.create_task(health.follow(checks_end))
         workers = [
             tasks.create_task(_keep_running(name, worker, workers_end)) for name, worker in application.workers.items()

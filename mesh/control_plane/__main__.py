@@ -79,7 +79,7 @@ async def _listening(
     server.add_insecure_port(f"{settings.host}:{settings.port}")
     await server.start()
     leaving = asyncio.Event()
-    registered = asyncio.create_task(Registry(settings).keep(leaving))
+    registered = asyncio.create_task(Registry(settings, lambda: True).keep(leaving))
     try:
         yield
     finally:

@@ -1,6 +1,8 @@
 """A shop that is open, and somebody to buy there."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,10 +11,12 @@ from tests.e2e.shop import Client, Shop
 
 
 @pytest.fixture(scope="session")
-def shop(stack: Runtime) -> Shop:
+def shop(stack: Runtime) -> Iterator[Shop]:
     """The running system, found the way a user finds it: by credentials.json."""
     found = json.loads((stack.root / "credentials.json").read_text())
-    return Shop(found["edge_http"], found["admin_email"], found["admin_password"], stack.root / "mail")
+    opened = Shop(found["edge_http"], found["admin_email"], found["admin_password"], stack.root / "mail")
+    with contextlib.closing(opened):
+        yield opened
 
 
 @pytest.fixture

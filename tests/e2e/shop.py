@@ -1,5 +1,6 @@
 """The system as its users have it: HTTP to the edge, and the e-mails that arrive. Nothing here knows a service."""
 
+import contextlib
 import email
 import email.policy
 import time
@@ -57,10 +58,21 @@ class Shop:
 
     def __init__(self, base_url: str, admin_email: str, admin_password: str, mail: Path) -> None:
         """`mail` is the folder that e-mails arrive in."""
-        self.base_url = base_url
-        self.stranger = Client(base_url)
+        self._base_url = base_url
+        self._closing = contextlib.ExitStack()
+        self.stranger = self.client()
         self.admin = self.log_in(admin_email, admin_password)
         self._mail = mail
+
+    def client(self, token: str = "") -> Client:
+        """Whoever comes with this token."""
+        client = Client(self._base_url, token)
+        self._closing.callback(client.http.close)
+        return client
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._closing.close()
 
     def customer(self) -> Client:
         """Register somebody new and log them in."""
@@ -72,7 +84,7 @@ class Shop:
     def log_in(self, address: str, password: str) -> Client:
         """Exchange email and password for a token."""
         login = self.stranger.post("/api/v1/auth/login", {"email": address, "password": password})
-        client = Client(self.base_url, login["accessToken"])
+        client = self.client(login["accessToken"])
         client.user = login["user"]
         return client
 

@@ -50,7 +50,7 @@ def token(  # noqa: PLR0913 - each is what one test turns wrong
 
 def test_a_token_forged_with_the_real_key_works(stack: Runtime, shop: Shop, signing_key: SigningKey) -> None:
     """So that the refusals below are for what they say."""
-    assert Client(shop.base_url, token(stack, signing_key)).http.get("/api/v1/orders").status_code == 200
+    assert shop.client(token(stack, signing_key)).http.get("/api/v1/orders").status_code == 200
 
 
 def test_tokens_that_are_none_are_refused(stack: Runtime, shop: Shop, signing_key: SigningKey) -> None:
@@ -68,7 +68,7 @@ def test_tokens_that_are_none_are_refused(stack: Runtime, shop: Shop, signing_ke
         "garbage": "garbage",
     }
     for what, bad in wrong.items():
-        reply = Client(shop.base_url, bad).http.get("/api/v1/orders")
+        reply = shop.client(bad).http.get("/api/v1/orders")
         assert reply.status_code == 401, f"{what}: {reply.text}"
         assert reply.json()["code"] == 16, what
         assert reason_of(reply), what
