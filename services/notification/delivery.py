@@ -90,18 +90,23 @@ class Delivery:
             message = self._writer.write(notification, recipient.address, recipient.name)
             detail = await self._mailer.send(message)
         except (errors.NotFound, UnwritableError, RefusedError) as fault:
-            tried = self._failed(notification, fault, for_good=True)
-        except (errors.Error, UnreachableError, TimeoutError) as fault:
-            tried = self._failed(notification, fault, for_good=False)
+            tried = self._failed(notification, str(fault), for_good=True)
+        except UnreachableError as fault:
+            tried = self._failed(notification, str(fault), for_good=False)
+        except errors.Error as fault:
+            # Customers may read what an attempt says, so it has nothing of our inside but the reason's name.
+            _log.warning("the customer's address can't be had", customer_id=notification.customer_id, error=str(fault))
+            tried = self._failed(notification, f"the address can't be had: {fault.reason}", for_good=False)
         else:
             tried = domain.delivered(notification, detail[:_LONGEST_DETAIL], self._clock())
         if await self._store.save(tried):
             _tell(tried)
         return tried
 
-    def _failed(self, notification: Notification, fault: Exception, *, for_good: bool) -> Notification:
-        detail = str(fault)[:_LONGEST_DETAIL] or type(fault).__name__
-        return domain.not_delivered(notification, detail, self._clock(), self._plan, for_good=for_good)
+    def _failed(self, notification: Notification, detail: str, *, for_good: bool) -> Notification:
+        return domain.not_delivered(
+            notification, detail[:_LONGEST_DETAIL], self._clock(), self._plan, for_good=for_good
+        )
 
 
 class Deliveries:

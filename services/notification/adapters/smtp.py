@@ -4,7 +4,10 @@ from email.message import EmailMessage
 
 import aiosmtplib
 
+from mesh.telemetry import get_logger
 from services.notification.delivery import RefusedError, UnreachableError
+
+_log = get_logger(__name__)
 
 _PERMANENT = 500
 
@@ -29,7 +32,9 @@ class MailServer:
         except aiosmtplib.SMTPResponseException as refused:
             raise _error(refused.code, refused.message) from refused
         except (aiosmtplib.SMTPException, OSError) as fault:
-            raise UnreachableError(f"the mail server can't be reached: {fault}") from fault
+            # Customers may read what this says, so it names no host.
+            _log.warning("the mail server can't be reached", host=self._host, port=self._port, error=str(fault))
+            raise UnreachableError("the mail server can't be reached") from fault
         except ValueError as fault:
             raise RefusedError(f"the message can't be sent: {fault}") from fault
         return reply
