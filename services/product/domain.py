@@ -8,7 +8,7 @@ from datetime import datetime
 from mesh import errors
 from services.common.money import Money
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from ordermesh.product.v1 import product_pb2, product_service_pb2_grpc
 from ordermesh.product.v1 import product_service_pb2 as pb
 from services.common import paging
 from services.common.protobuf import money_from_proto, money_to_proto
+from services.product import search
 from services.product.domain import PricedVariant, Product, Variant
 from services.product.events import product_to_proto
 from services.product.store import ProductStore
@@ -56,7 +57,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         after = paging.decode(request.page_token, filters)
         category = request.category or None
         if request.query:
-            found = await self._store.best(request.query, category, after, size + 1)
+            found = await self._store.best(search.read(request.query), category, after, size + 1)
         else:
             found = await self._store.newest(category, after, size + 1)
         reply = pb.ListProductsResponse(products=[product_to_proto(product) for product, _ in found[:size]])

@@ -22,6 +22,7 @@ from services.product.domain import (
     words,
 )
 from services.product.events import product_created
+from services.product.search import Search
 
 _ADD_PRODUCT = text("""
 INSERT INTO products (id, name, description, category, search, version, create_time, update_time)
@@ -69,7 +70,9 @@ WITH found AS (
 _BEST = text(f"""
 WITH matching AS (
     SELECT products.*, round(ts_rank(search, query)::numeric, 6) AS rank
-    FROM products, to_tsquery('simple', :query) AS query
+    FROM products, (
+        SELECT websearch_to_tsquery('simple', :terms) && to_tsquery('simple', :beginning) AS query
+    ) AS asked
     WHERE search @@ query AND (CAST(:category AS text) IS NULL OR category = :category)
 ), found AS (
     SELECT * FROM matching
@@ -116,14 +119,16 @@ class ProductStore:
         async with self._database.autocommit() as connection:
             return [(_product(row), row.id) for row in await connection.execute(_NEWEST, parameters)]
 
-    async def best(self, query: str, category: str | None, after: str | None, limit: int) -> list[tuple[Product, str]]:
-        """Read products that have all words of the query, the last one as a beginning; best first, with cursors."""
-        wanted = words(query)
-        if not wanted:
+    async def best(
+        self, search: Search, category: str | None, after: str | None, limit: int
+    ) -> list[tuple[Product, str]]:
+        """Read products that a search finds; best first, each with the cursor that continues after it."""
+        if not search:
             return []
         rank, _, id_ = (after or "").partition("/")
         parameters = {
-            "query": " & ".join(wanted) + ":*",
+            "terms": search.terms,
+            "beginning": search.beginning,
             "category": category,
             "after_rank": rank or None,
             "after": id_ or None,
