@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from deploy.native import command_line, components, processes, programs, secrets
+from deploy.native import command_line, components, orphans, programs, secrets
 from deploy.native.programs import Program, Stage
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
@@ -22,17 +22,16 @@ def bring_down(runtime: Runtime) -> str:
     with exclusive(runtime):
         kept = secrets.ensure(runtime.root, runtime.topology.services)
         supervisor = Supervisor(runtime, kept)
-        stopped = _stop(runtime, supervisor) if supervisor.answers() else 0
-        orphans = processes.of_stack(runtime.root)
-        processes.end(orphans)
-    told = [f"{stopped} programs stopped"] * bool(stopped) + [f"{len(orphans)} orphans ended"] * bool(orphans)
+        located = components.locate(cache=components.cache_directory(), versions=runtime.versions)
+        catalogue = programs.every(runtime, located)
+        stopped = _stop(supervisor, catalogue) if supervisor.answers() else 0
+        ended = orphans.end(runtime.root, catalogue)
+    told = [f"{stopped} programs stopped"] * bool(stopped) + [f"{ended} orphans ended"] * bool(ended)
     return ", ".join(told) or "nothing runs"
 
 
-def _stop(runtime: Runtime, supervisor: Supervisor) -> int:
+def _stop(supervisor: Supervisor, catalogue: Mapping[str, Program]) -> int:
     """Stop those in front first, so that nobody loses what he stands on before he is done."""
-    located = components.locate(cache=components.cache_directory(), versions=runtime.versions)
-    catalogue: Mapping[str, Program] = programs.every(runtime, located)
     running = [state.name for state in supervisor.states() if state.pid]
     for stage in sorted(Stage, reverse=True):
         supervisor.stop(name for name in running if name in catalogue and catalogue[name].stage is stage)

@@ -11,6 +11,8 @@ from pathlib import Path
 PROC = Path("/proc")
 # Stands in the environment of the supervisor and so of all it starts; a person's shell never has it.
 MARK = "ORDERMESH_STACK"
+# Set by the supervisor for each program.
+NAME = "SUPERVISOR_PROCESS_NAME"
 PAUSE_S = 0.05
 KIB = 1024
 
@@ -38,10 +40,13 @@ class Table:
         return found
 
 
-def of_stack(root: Path) -> list[int]:
-    """Find the processes that were started by the supervisor of the stack in `root`, it included."""
-    mark = f"{MARK}={root}".encode()
-    return [pid for pid in _pids() if mark in _read(pid, "environ").split(b"\0")]
+def of_stack(root: Path) -> dict[int, str]:
+    """Find the processes that the supervisor of the stack in `root` started, and their programs' names.
+
+    It is there itself, without a name.
+    """
+    environments = {pid: _environment(pid) for pid in _pids()}
+    return {pid: told.get(NAME, "") for pid, told in environments.items() if told.get(MARK) == str(root)}
 
 
 def command(pid: int) -> str:
@@ -105,6 +110,11 @@ def _state(pid: int) -> str:
 def _parent(pid: int) -> int | None:
     fields = _stat(pid)
     return int(fields[1]) if fields else None
+
+
+def _environment(pid: int) -> Mapping[str, str]:
+    pairs = _read(pid, "environ").decode(errors="replace").split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
 
 
 def _proportional(pid: int) -> int:

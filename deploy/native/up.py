@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from deploy.native import command_line, components, conclusion, demo, ports, processes, programs, provision, secrets
+from deploy.native import command_line, components, conclusion, demo, orphans, ports, programs, provision, secrets
 from deploy.native.components import Components
 from deploy.native.errors import StackError
 from deploy.native.programs import Program, Stage
@@ -40,7 +40,6 @@ def command(argv: Sequence[str]) -> None:
     runtime, began = command_line.this_stack(), time.monotonic()
     changes = bring_up(runtime, tell)
     if changes and options.demo:
-        print("\nAn order, as a customer places it:\n")
         demo.run(runtime)
     print(conclusion.of(runtime, changes, time.monotonic() - began))
 
@@ -126,11 +125,10 @@ def _supervise(runtime: Runtime, supervisor: Supervisor, catalogue: Mapping[str,
     if supervisor.answers():
         changed = supervisor.update()
         return f"changed: {', '.join(changed)}" if changed else ""
-    orphans = processes.of_stack(runtime.root)
-    processes.end(orphans)
+    ended = orphans.end(runtime.root, catalogue)
     _require_ports(catalogue)
     supervisor.start(located)
-    return f"started{f', {len(orphans)} orphans ended' if orphans else ''}"
+    return f"started{f', {ended} orphans ended' if ended else ''}"
 
 
 def _require_ports(catalogue: Mapping[str, Program]) -> None:

@@ -47,7 +47,7 @@ def test_processes_are_known_by_the_stack_that_started_them(
     """Another stack's, or one whose folder begins alike, is none of ours."""
     ours = begin(begun, SLEEP, tmp_path / "run")
     begin(begun, SLEEP, tmp_path / "run-2")
-    assert processes.of_stack(tmp_path / "run") == [ours.pid]
+    assert processes.of_stack(tmp_path / "run") == {ours.pid: ""}
 
 
 def test_a_person_whose_shell_names_the_stack_is_no_process_of_it(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_person_whose_shell_names_the_stack_is_no_process_of_it(tmp_path: Path
     script = f"from pathlib import Path; from deploy.native import processes; print({ask})"
     environment = {**os.environ, "ORDERMESH_RUN": str(tmp_path)}
     said = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)  # noqa: S603 - our own
-    assert said.stdout.strip() == "[]"
+    assert said.stdout.strip() == "{}"
 
 
 def test_one_that_ignores_the_request_is_killed(begun: list[subprocess.Popen[bytes]], tmp_path: Path) -> None:
