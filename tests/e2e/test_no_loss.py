@@ -1,0 +1,83 @@
+"""Events and e-mails while Connect and the broker die under load: none is lost, none comes out of order."""
+
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+import pytest
+
+from deploy.native import event_log, secrets
+from deploy.native.event_log import Contracts
+from deploy.native.provision.kafka import bootstrap
+from deploy.native.runtime import Runtime
+from deploy.native.supervisor import Supervisor
+from tests.e2e.shop import Client, Shop, eventually
+
+BUYERS = 4
+LOAD_S = 4.0
+RECOVERY_S = 60.0
+TOPIC = "order-events"
+
+
+def buy_until(done: Event, customer: Client, sku: str) -> list[str]:
+    """Place orders one after the other; returns their ids."""
+    placed = []
+    while not done.is_set():
+        order = customer.place(sku)
+        assert order["state"] == "CONFIRMED"
+        placed.append(order["id"])
+    return placed
+
+
+@contextmanager
+def buying(shop: Shop) -> Iterator[list[Future[list[str]]]]:
+    """Have several customers buy at once while the body runs."""
+    sku, done = shop.stock(units=100_000), Event()
+    customers = [shop.customer() for _ in range(BUYERS)]
+    with ThreadPoolExecutor(BUYERS) as at_once:
+        buyers = [at_once.submit(buy_until, done, customer, sku) for customer in customers]
+        try:
+            yield buyers
+        finally:
+            done.set()
+
+
+def kill(stack: Runtime, program: str) -> int:
+    """End a program without a warning; its supervisor starts it again. Returns the pid it had."""
+    supervisor = Supervisor(stack, secrets.ensure(stack.root, stack.topology.services))
+    before = supervisor.state(program).pid
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: supervisor.state(program).pid not in {0, before}, within_s=RECOVERY_S)
+    return before
+
+
+@pytest.mark.parametrize("program", ["connect", "kafka"])
+@pytest.mark.timeout(240)
+def test_a_component_that_is_killed_under_load_loses_no_event(stack: Runtime, shop: Shop, program: str) -> None:
+    """Orders go on, since nobody waits for Kafka; every event arrives, in order, and every customer is written to."""
+    contracts = Contracts(stack.checkout / "build" / "descriptors.binpb")
+    _, begin = event_log.tail(bootstrap(stack), TOPIC, last=0)
+    with buying(shop) as buyers:
+        time.sleep(LOAD_S / 2)
+        kill(stack, program)
+        time.sleep(LOAD_S)
+    orders = [order for buyer in buyers for order in buyer.result()]
+    wanted = {(order, sequence) for order in orders for sequence in (1, 2, 3)}
+
+    arrived: dict[str, list[int]] = defaultdict(list)
+    missing = set(wanted)
+    for event in event_log.follow(bootstrap(stack), begin, contracts, for_s=RECOVERY_S):
+        arrived[event.key].append(int(event.headers["ce_sequence"]))
+        missing.discard((event.key, int(event.headers["ce_sequence"])))
+        if not missing:
+            break
+    assert not missing, f"{len(missing)} of {len(wanted)} events lost"
+    for order in orders:
+        assert list(dict.fromkeys(arrived[order])) == [1, 2, 3], "first deliveries are in order"
+    last = orders[-1]
+    eventually(lambda: len(shop.letters_about(last)) == 1, within_s=RECOVERY_S)
