@@ -37,13 +37,20 @@ REFUSALS: dict[int, tuple[str, str]] = {
     504: ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
 }
 
-# Where Envoy's own words would puzzle a client.
+# Envoy's own words, which are none at all when a path or a header is so wrong that nothing was looked at.
+OWN_WORDS = "the edge cannot take this request. %LOCAL_REPLY_BODY%"
+# Where Envoy's own words would puzzle a client, or tell it about the inside.
 MESSAGES = {
+    401: "%LOCAL_REPLY_BODY%",
+    415: "%LOCAL_REPLY_BODY%",
     403: "the token does not hold the permission that this call needs",
     404: "there is no such resource; see /docs",
     405: "the resource does not have this method; see the header Allow",
     413: "the request body is larger than the edge takes",
     429: "too many requests; see the header Retry-After",
+    502: "the service gave no proper answer; try again",
+    503: "the service is not available now; try again",
+    504: "the service took too long; whether it acted is not known",
 }
 
 
@@ -57,7 +64,7 @@ def _mapper(status: int) -> Json:
     code, reason = REFUSALS[status]
     return {
         "filter": _all_of(_status("EQ", status), _not_grpc()),
-        "body_format_override": _body(code, reason, MESSAGES.get(status, "%LOCAL_REPLY_BODY%")),
+        "body_format_override": _body(code, reason, MESSAGES.get(status, OWN_WORDS)),
     }
 
 
@@ -78,7 +85,7 @@ def _correction(failure: str) -> tuple[Json, Json]:
 def _any_other() -> Json:
     return {
         "filter": _all_of(_status("GE", 400), _not_grpc()),
-        "body_format_override": _body("UNKNOWN", "REFUSED_BY_EDGE", "%LOCAL_REPLY_BODY%"),
+        "body_format_override": _body("UNKNOWN", "REFUSED_BY_EDGE", OWN_WORDS),
     }
 
 

@@ -1,0 +1,102 @@
+"""What stands behind the edge in these tests: one gRPC server for all services, which keeps what reached it."""
+
+import asyncio
+from typing import Any
+
+import grpc
+
+from mesh import errors
+from mesh.status import DETAILS_KEY, details_of, grpc_code
+from ordermesh.auth.v1 import auth_pb2, auth_service_pb2, auth_service_pb2_grpc
+from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2, inventory_service_pb2_grpc
+from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
+from tests.integration.gateway.tokens import PUBLIC_KEY
+
+Context = grpc.aio.ServicerContext[Any, Any]
+MISSING = "missing"
+SLOW = "slow"
+
+
+class Backend(
+    auth_service_pb2_grpc.AuthServiceServicer,
+    inventory_service_pb2_grpc.InventoryServiceServicer,
+    order_service_pb2_grpc.OrderServiceServicer,
+):
+    """Answers with what it was asked; `calls` counts, `metadata` and `time_remaining` are those of the last."""
+
+    def __init__(self, port: int) -> None:
+        """Prepare one that is not started."""
+        self.calls = 0
+        self.metadata: dict[str, str] = {}
+        self.time_remaining: float | None = None
+        self.failures = 0
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, self._server)
+        inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(self, self._server)
+        order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, self._server)
+        self._server.add_insecure_port(f"127.0.0.1:{port}")
+
+    async def start(self) -> None:
+        """Listen."""
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._server.stop(0)
+
+    async def GetJsonWebKeySet(
+        self, _request: auth_service_pb2.GetJsonWebKeySetRequest, _context: Context
+    ) -> auth_service_pb2.JsonWebKeySet:
+        """Tell the key that the tests sign with."""
+        return auth_service_pb2.JsonWebKeySet(keys=[auth_pb2.JsonWebKey(**PUBLIC_KEY)])
+
+    async def Login(self, _request: auth_service_pb2.LoginRequest, context: Context) -> auth_service_pb2.LoginResponse:
+        """Let everybody in."""
+        self._note(context)
+        return auth_service_pb2.LoginResponse(token_type="Bearer")
+
+    async def GetStock(self, request: inventory_service_pb2.GetStockRequest, context: Context) -> inventory_pb2.Stock:
+        """Have none of anything."""
+        self._note(context)
+        return inventory_pb2.Stock(sku=request.sku)
+
+    async def ReceiveStock(
+        self, request: inventory_service_pb2.ReceiveStockRequest, context: Context
+    ) -> inventory_pb2.Stock:
+        """Have what came."""
+        self._note(context)
+        return inventory_pb2.Stock(sku=request.sku, available=request.quantity)
+
+    async def GetOrder(self, request: order_service_pb2.GetOrderRequest, context: Context) -> order_pb2.Order:
+        """Find every order but MISSING; fail as often as `failures` says before."""
+        self._note(context)
+        if self.failures:
+            self.failures -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        if request.id == MISSING:
+            await _refuse(context, errors.NotFound("there is no such order", reason="ORDER_NOT_FOUND"))
+        if request.id == SLOW:
+            await asyncio.sleep(30)
+        return order_pb2.Order(id=request.id)
+
+    async def CreateOrder(self, request: order_service_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:
+        """Take the order, or fail as GetOrder does."""
+        self._note(context)
+        if self.failures:
+            self.failures -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        return order_pb2.Order(id="new", lines=[order_pb2.OrderLine(sku=line.sku) for line in request.lines])
+
+    async def CancelOrder(self, request: order_service_pb2.CancelOrderRequest, context: Context) -> order_pb2.Order:
+        """Cancel anything."""
+        self._note(context)
+        return order_pb2.Order(id=request.id, state=order_pb2.Order.CANCELLED)
+
+    def _note(self, context: Context) -> None:
+        self.calls += 1
+        self.metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        self.time_remaining = context.time_remaining()
+
+
+async def _refuse(context: Context, error: errors.Error) -> None:
+    await context.abort(grpc_code(error), error.message, ((DETAILS_KEY, details_of(error, "")),))

@@ -1,0 +1,70 @@
+"""How often one may call."""
+
+import asyncio
+from collections import Counter
+
+import grpc
+import httpx
+import pytest
+
+from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
+from tests.integration.gateway.conftest import STRICT_RATE, USER_RATE, Edge
+from tests.integration.gateway.test_rest import reason
+from tests.integration.gateway.tokens import bearer, token
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+LOGIN = {"email": "a@b.example", "password": "x"}
+
+
+async def statuses(http: httpx.AsyncClient, path: str, headers: dict[str, str], count: int) -> Counter[int]:
+    """Call many times at once."""
+    replies = await asyncio.gather(*(http.get(path, headers=headers) for _ in range(count)))
+    return Counter(reply.status_code for reply in replies)
+
+
+async def test_a_user_who_calls_too_often_waits_and_nobody_else(http: httpx.AsyncClient) -> None:
+    """Tokens of one user share the allowance; another user has their own, from the same address."""
+    first, second = (bearer(token("orders.read", sub="the same user", jti=each)) for each in "12")
+    spent = await statuses(http, "/api/v1/orders/1", first, USER_RATE)
+    reply = await http.get("/api/v1/orders/1", headers=second)
+
+    assert spent == {200: USER_RATE}
+    assert reason(reply) == (429, 8, "RATE_LIMITED")
+    assert 0 <= int(reply.headers["retry-after"]) <= 60
+    assert (await http.get("/api/v1/orders/1", headers=bearer(token("orders.read")))).status_code == 200
+
+
+async def test_rest_and_grpc_share_the_allowance(edge: Edge, http: httpx.AsyncClient) -> None:
+    """And gRPC says it in its own way."""
+    spender = token("orders.read")
+    await statuses(http, "/api/v1/orders/1", bearer(spender), USER_RATE)
+    async with grpc.aio.insecure_channel(edge.target) as channel:
+        stub = order_service_pb2_grpc.OrderServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.GetOrder(
+                order_service_pb2.GetOrderRequest(id="1"), metadata=(("authorization", f"Bearer {spender}"),), timeout=5
+            )
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_callers_without_a_token_are_counted_by_address(edge: Edge, http: httpx.AsyncClient) -> None:
+    """A user from the same address is not held up by them."""
+    assert (await statuses(http, "/api/v1/inventory/A", {}, USER_RATE + 1))[429] == 1
+
+    assert (await http.get("/api/v1/inventory/A", headers=bearer(token()))).status_code == 200
+    elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.2.1")
+    async with httpx.AsyncClient(base_url=edge.http, transport=elsewhere) as other:
+        assert (await other.get("/api/v1/inventory/A")).status_code == 200
+
+
+async def test_login_has_a_strict_allowance_by_address(http: httpx.AsyncClient) -> None:
+    """A token does not help, nor does an address that the client only claims."""
+    guesses = [
+        await http.post("/api/v1/auth/login", json=LOGIN, headers=headers)
+        for headers in [{}, bearer(token()), {"x-forwarded-for": "192.0.2.1"}] * STRICT_RATE
+    ]
+
+    assert [guess.status_code for guess in guesses] == [200] * STRICT_RATE + [429] * 2 * STRICT_RATE
+    assert (await http.get("/api/v1/inventory/A")).status_code == 200

@@ -1,0 +1,160 @@
+"""What a REST client meets at the edge."""
+
+import uuid
+
+import httpx
+import pytest
+
+from tests.integration.gateway.backend import MISSING
+from tests.integration.gateway.conftest import PEER_TOKEN, Edge
+from tests.integration.gateway.tokens import bearer, token
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+def reason(reply: httpx.Response) -> tuple[int, int, str]:
+    """HTTP status, code and reason of an error; fails unless it has the one shape of all errors."""
+    assert reply.headers["content-type"].startswith("application/json"), reply.text
+    body = reply.json()
+    (info,) = [each for each in body["details"] if each["@type"].endswith("/google.rpc.ErrorInfo")]
+    assert body["message"]
+    return reply.status_code, body["code"], info["reason"]
+
+
+async def test_a_public_method_needs_no_token(http: httpx.AsyncClient) -> None:
+    """Fields without a value are there all the same, in the names of JSON."""
+    reply = await http.get("/api/v1/inventory/SKU-1")
+
+    assert reply.status_code == 200
+    assert reply.json() == {"sku": "SKU-1", "available": "0", "onHand": "0", "reserved": "0", "levels": []}
+
+
+async def test_a_protected_method_works_with_the_permission(http: httpx.AsyncClient) -> None:
+    """The body becomes the request, and what the service answers the reply."""
+    body = {"lines": [{"sku": "A", "quantity": 1}]}
+    reply = await http.post("/api/v1/orders", json=body, headers=bearer(token("orders.create")))
+
+    assert reply.status_code == 200
+    assert reply.json()["lines"][0]["sku"] == "A"
+
+
+async def test_a_custom_verb_is_a_method_of_its_own(http: httpx.AsyncClient) -> None:
+    """`{id}:cancel` isn't an id."""
+    reply = await http.post("/api/v1/orders/7:cancel", json={}, headers=bearer(token("orders.cancel")))
+
+    assert (reply.json()["id"], reply.json()["state"]) == ("7", "CANCELLED")
+
+
+async def test_an_error_of_a_service_keeps_its_details(http: httpx.AsyncClient) -> None:
+    """The details that travel in a gRPC trailer become the body."""
+    reply = await http.get(f"/api/v1/orders/{MISSING}", headers=bearer(token("orders.read")))
+
+    assert reason(reply) == (404, 5, "ORDER_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "expected"),
+    [
+        ("GET", "/api/v1/nothing", (404, 5, "ROUTE_NOT_FOUND")),
+        ("GET", "/api/v2/orders/1", (404, 5, "ROUTE_NOT_FOUND")),
+        ("DELETE", "/api/v1/orders/1", (405, 12, "METHOD_NOT_ALLOWED")),
+        ("GET", "/api/v1/orders/1:cancel", (405, 12, "METHOD_NOT_ALLOWED")),
+        ("GET", "/api/v1/inventory/a%2Fb", (400, 3, "MALFORMED_REQUEST")),
+        ("GET", "/api/v1/inventory/a?nonsense=1", (400, 3, "MALFORMED_REQUEST")),
+        ("POST", "/ordermesh.order.v1.OrderService/GetOrder", (415, 3, "MEDIA_TYPE_NOT_SUPPORTED")),
+        ("POST", "/ordermesh.auth.v1.AuthService/GetUser", (404, 5, "ROUTE_NOT_FOUND")),
+    ],
+)
+async def test_what_is_not_there_is_said_in_the_one_error_shape(
+    http: httpx.AsyncClient, verb: str, path: str, expected: tuple[int, int, str]
+) -> None:
+    """Paths, verbs, queries and content types that no contract has."""
+    assert reason(await http.request(verb, path, headers=bearer(token("orders.read")))) == expected
+
+
+async def test_a_wrong_verb_is_told_the_right_ones(http: httpx.AsyncClient) -> None:
+    """As RFC 9110 wants, section 15.5.6."""
+    assert (await http.delete("/api/v1/orders")).headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("content", ["{", "not json", "[]", '{"lines": "many"}', '{"lines": [{"quantity": "many"}]}'])
+async def test_what_is_no_json_of_ours_is_refused(edge: Edge, http: httpx.AsyncClient, content: str) -> None:
+    """Before a service sees it."""
+    before = edge.backend.calls
+    reply = await http.post("/api/v1/orders", content=content, headers=bearer(token("orders.create")))
+
+    assert reason(reply) == (400, 3, "MALFORMED_REQUEST")
+    assert edge.backend.calls == before
+
+
+async def test_a_body_that_is_too_large_is_refused(http: httpx.AsyncClient) -> None:
+    """Whatever is in it."""
+    body = {"paymentToken": "x" * 200_000}
+    reply = await http.post("/api/v1/orders", json=body, headers=bearer(token("orders.create")))
+
+    assert reason(reply) == (413, 11, "BODY_TOO_LARGE")
+
+
+async def test_a_request_id_is_kept(edge: Edge, http: httpx.AsyncClient) -> None:
+    """In the reply as towards the service."""
+    reply = await http.get("/api/v1/inventory/A", headers={"x-request-id": "my-own.id_7"})
+
+    assert reply.headers["x-request-id"] == edge.backend.metadata["x-request-id"] == "my-own.id_7"
+
+
+@pytest.mark.parametrize("unfit", ["", 'quote"', "two words", "x" * 200])
+async def test_a_request_id_that_is_missing_or_unfit_for_logs_is_replaced(
+    edge: Edge, http: httpx.AsyncClient, unfit: str
+) -> None:
+    """By a UUID, the same one everywhere."""
+    reply = await http.get("/api/v1/inventory/A", headers={"x-request-id": unfit} if unfit else {})
+
+    assert uuid.UUID(reply.headers["x-request-id"])
+    assert edge.backend.metadata["x-request-id"] == reply.headers["x-request-id"]
+
+
+async def test_an_error_names_the_request_in_header_and_body(http: httpx.AsyncClient) -> None:
+    """So that one can quote it."""
+    reply = await http.get("/api/v1/nothing", headers={"x-request-id": "mine"})
+
+    assert reply.headers["x-request-id"] == "mine"
+    assert [each["requestId"] for each in reply.json()["details"] if "requestId" in each] == ["mine"]
+
+
+async def test_services_hear_the_edge_and_not_the_client_about_who_calls(edge: Edge, http: httpx.AsyncClient) -> None:
+    """What a client says under our names is dropped, and its credentials stay at the edge."""
+    lies = {
+        "x-ordermesh-claims": "e30",
+        "x-ordermesh-peer": "order",
+        "x-ordermesh-peer-token": "guess",
+        "x-ordermesh-new": "x",
+        "x-envoy-upstream-rq-timeout-ms": "1",
+        "cookie": "a=b",
+    }
+    reply = await http.get("/api/v1/inventory/A", headers=lies)
+
+    assert reply.status_code == 200
+    heard = edge.backend.metadata
+    assert (heard["x-ordermesh-peer"], heard["x-ordermesh-peer-token"]) == ("edge", PEER_TOKEN)
+    assert not heard.keys() & {"x-ordermesh-claims", "x-ordermesh-new", "cookie", "x-envoy-upstream-rq-timeout-ms"}
+
+
+async def test_the_deadline_of_the_contract_goes_with_the_call(edge: Edge, http: httpx.AsyncClient) -> None:
+    """GetStock has two seconds."""
+    await http.get("/api/v1/inventory/A")
+
+    assert edge.backend.time_remaining == pytest.approx(2, abs=0.5)
+
+
+async def test_a_reply_is_not_kept_nor_taken_for_something_else(http: httpx.AsyncClient) -> None:
+    """The headers that browsers heed are on errors too."""
+    for path in ("/api/v1/inventory/A", "/api/v1/nothing"):
+        headers = (await http.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "x-envoy-upstream-service-time" not in headers
+
+
+async def test_a_large_reply_is_compressed(http: httpx.AsyncClient) -> None:
+    """For whoever asks, which httpx does."""
+    assert (await http.get("/openapi.json")).headers["content-encoding"] == "gzip"
