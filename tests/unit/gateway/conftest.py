@@ -1,0 +1,39 @@
+"""What an edge is made from in these tests: the real contracts and figures, and an installation that isn't there."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import EdgeSettings, Files, Options, Ports
+from mesh.contract import Contract
+
+PEER_TOKEN = "the secret of this install"
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """Load what `make proto` built."""
+    return Contract.load()
+
+
+@pytest.fixture(scope="session")
+def options(contract: Contract) -> Options:
+    """Describe an edge whose files need not exist: rendering reads none."""
+    folder = Path("/nowhere")
+    return Options(
+        contract=contract,
+        settings=EdgeSettings.load(),
+        issuer="https://auth.test",
+        audience="ordermesh-test",
+        ports=Ports(http=8080, https=8443, admin=9901, keys=9902),
+        files=Files(
+            certificate=folder / "edge.pem",
+            private_key=folder / "edge.key",
+            descriptors=folder / "descriptors.binpb",
+            folder=folder,
+        ),
+        control_plane=(9000, 9001),
+        peer_token=PEER_TOKEN,
+        region="dc1",
+        zone="zone-a",
+    )
