@@ -1,0 +1,99 @@
+"""Plain gRPC calls as fast as they go: of a bare echo, which is the floor, and of our services with all they do."""
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+
+from bench import echo, load
+from bench.accounts import Cpu
+from bench.errors import BenchError
+from bench.load import OK, Outcome
+from mesh import errors
+
+WARM_UP_S = 0.5
+
+Call = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What so many calls at once brought, and the CPU seconds that the server spent on them."""
+
+    target: str
+    clients: int
+    outcome: Outcome
+    server_cpu: float
+
+    @property
+    def server_cpu_per_call(self) -> float:
+        """CPU seconds of the server for one good call."""
+        return self.server_cpu / self.outcome.good if self.outcome.good else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom to call: `call` makes one call, `pid` is the server's process."""
+
+    name: str
+    call: Call
+    pid: int
+
+
+async def compare(targets: Sequence[Target], clients: Sequence[int], seconds: float) -> list[Calls]:
+    """Call each target with each number of clients, for so many seconds each.
+
+    The targets take turns at each number, so that a machine that slows down meanwhile is unjust to none.
+    """
+    return [await measure(target, number, seconds) for number in clients for target in targets]
+
+
+async def measure(target: Target, clients: int, seconds: float) -> Calls:
+    """Call one target, with a short run first so that connections and caches are as they mostly are."""
+    ask = asking(target.call)
+    await load.closed(ask, clients, WARM_UP_S)
+    before = Cpu.read({target.name: target.pid})
+    outcome = await load.closed(ask, clients, seconds)
+    spent = Cpu.read({target.name: target.pid}).since(before)[target.name]
+    return Calls(target.name, clients, outcome, spent)
+
+
+def asking(call: Call) -> load.Ask:
+    """Count a call by its gRPC status."""
+
+    async def ask(_: int) -> str:
+        try:
+            await call()
+        except grpc.aio.AioRpcError as failure:
+            return failure.code().name
+        except errors.Error as refusal:
+            return f"{refusal.code} {refusal.reason}".rstrip()
+        return OK
+
+    return ask
+
+
+@contextlib.asynccontextmanager
+async def floor(request_size: int, reply_size: int) -> AsyncIterator[Target]:
+    """Start an echo in a process of its own, for messages of the sizes that are to be compared with."""
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", echo.__name__, str(reply_size), stdin=PIPE, stdout=PIPE
+    )
+    try:
+        request, address = bytes(request_size), f"{echo.HOST}:{await _port(server)}"
+        async with grpc.aio.insecure_channel(address) as channel:
+            call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(echo.METHOD)
+            yield Target("echo", lambda: call(request), server.pid)
+    finally:
+        await server.communicate(b"")
+
+
+async def _port(server: asyncio.subprocess.Process) -> int:
+    line = await server.stdout.readline() if server.stdout else b""
+    if not line:
+        raise BenchError("the bare echo does not start; its error stands above")
+    return int(line)
