@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from gateway import rates, tokens
-from gateway.envoy import Json, duration, header, header_match
+from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.options import Options
 from gateway.pages import reply
@@ -18,12 +18,24 @@ from mesh.contract import AccessKind, MethodPolicy
 # A service ends a call at its deadline and can say more about it than the edge, so the edge waits a little longer.
 MARGIN = timedelta(milliseconds=250)
 GRPC = "application/grpc"
+# The transcoder would hand gRPC that comes on a REST path on as it is.
+NOT_GRPC = header_match("content-type", prefix=GRPC) | {"invert_match": True, "treat_missing_header_as_empty": True}
+NOWHERE = "nowhere"
 
 
 def api_routes(options: Options) -> list[Json]:
     """Build all routes, in the order in which Envoy tries them."""
     methods = [each for each in options.contract.methods if each.access.kind is not AccessKind.INTERNAL]
-    return [*_grpc_routes(methods, options), *_rest_routes(methods, options)]
+    return [_preflight(), *_grpc_routes(methods, options), *_rest_routes(methods, options)]
+
+
+def _preflight() -> Json:
+    """Let the CORS filter answer: it needs a route to a cluster, which what it does not answer never reaches."""
+    asked = ({"name": name, "present_match": True} for name in ("origin", "access-control-request-method"))
+    return {
+        "match": {"prefix": "/", "headers": [header_match(":method", exact="OPTIONS"), *asked]},
+        "route": {"cluster": NOWHERE, "cluster_not_found_response_code": "NOT_FOUND"},
+    }
 
 
 def _grpc_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[Json]:
@@ -42,19 +54,13 @@ def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
             by_path.setdefault(PathTemplate(binding.path), {})[binding.verb] = method
     for path in sorted(by_path, key=lambda each: each.precedence):
         for verb, method in by_path[path].items():
-            yield _route(method, path.match | {"headers": _json(verb)}, options)
+            match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
+            yield _route(method, match, options)
         allow = ", ".join(sorted(by_path[path]))
-        yield reply(path.match, 405, MESSAGES[405], {"allow": allow})
-
-
-def _json(verb: str) -> list[Json]:
-    """Keep gRPC away from REST paths: the transcoder would hand it on as it is."""
-    not_grpc = header_match("content-type", prefix=GRPC) | {"invert_match": True, "treat_missing_header_as_empty": True}
-    return [header_match(":method", exact=verb), not_grpc]
+        yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
 
 
 def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
-    milliseconds = method.deadline // timedelta(milliseconds=1)
     return {
         "name": method.full_name,
         "match": match,
@@ -64,6 +70,5 @@ def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
             "timeout": duration(method.deadline + MARGIN),
             "retry_policy": retry_policy(method.idempotency, options.settings.retries),
         },
-        "request_headers_to_add": [header("grpc-timeout", f"{milliseconds}m", "ADD_IF_ABSENT")],
         "typed_per_filter_config": tokens.demands(method.access),
     }

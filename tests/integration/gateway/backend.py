@@ -22,13 +22,12 @@ class Backend(
     inventory_service_pb2_grpc.InventoryServiceServicer,
     order_service_pb2_grpc.OrderServiceServicer,
 ):
-    """Answers with what it was asked; `calls` counts, `metadata` and `time_remaining` are those of the last."""
+    """Answers with what it was asked; `calls` counts, `metadata` is that of the last call."""
 
     def __init__(self, port: int) -> None:
         """Prepare one that is not started."""
         self.calls = 0
         self.metadata: dict[str, str] = {}
-        self.time_remaining: float | None = None
         self.failures = 0
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, self._server)
@@ -44,30 +43,30 @@ class Backend(
         """Stop listening."""
         await self._server.stop(0)
 
-    async def GetJsonWebKeySet(
+    async def GetJsonWebKeySet(  # noqa: N802
         self, _request: auth_service_pb2.GetJsonWebKeySetRequest, _context: Context
     ) -> auth_service_pb2.JsonWebKeySet:
         """Tell the key that the tests sign with."""
         return auth_service_pb2.JsonWebKeySet(keys=[auth_pb2.JsonWebKey(**PUBLIC_KEY)])
 
-    async def Login(self, _request: auth_service_pb2.LoginRequest, context: Context) -> auth_service_pb2.LoginResponse:
+    async def Login(self, _request: auth_service_pb2.LoginRequest, context: Context) -> auth_service_pb2.LoginResponse:  # noqa: N802
         """Let everybody in."""
         self._note(context)
         return auth_service_pb2.LoginResponse(token_type="Bearer")
 
-    async def GetStock(self, request: inventory_service_pb2.GetStockRequest, context: Context) -> inventory_pb2.Stock:
+    async def GetStock(self, request: inventory_service_pb2.GetStockRequest, context: Context) -> inventory_pb2.Stock:  # noqa: N802
         """Have none of anything."""
         self._note(context)
         return inventory_pb2.Stock(sku=request.sku)
 
-    async def ReceiveStock(
+    async def ReceiveStock(  # noqa: N802
         self, request: inventory_service_pb2.ReceiveStockRequest, context: Context
     ) -> inventory_pb2.Stock:
         """Have what came."""
         self._note(context)
         return inventory_pb2.Stock(sku=request.sku, available=request.quantity)
 
-    async def GetOrder(self, request: order_service_pb2.GetOrderRequest, context: Context) -> order_pb2.Order:
+    async def GetOrder(self, request: order_service_pb2.GetOrderRequest, context: Context) -> order_pb2.Order:  # noqa: N802
         """Find every order but MISSING; fail as often as `failures` says before."""
         self._note(context)
         if self.failures:
@@ -79,7 +78,7 @@ class Backend(
             await asyncio.sleep(30)
         return order_pb2.Order(id=request.id)
 
-    async def CreateOrder(self, request: order_service_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:
+    async def CreateOrder(self, request: order_service_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:  # noqa: N802
         """Take the order, or fail as GetOrder does."""
         self._note(context)
         if self.failures:
@@ -87,7 +86,7 @@ class Backend(
             await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
         return order_pb2.Order(id="new", lines=[order_pb2.OrderLine(sku=line.sku) for line in request.lines])
 
-    async def CancelOrder(self, request: order_service_pb2.CancelOrderRequest, context: Context) -> order_pb2.Order:
+    async def CancelOrder(self, request: order_service_pb2.CancelOrderRequest, context: Context) -> order_pb2.Order:  # noqa: N802
         """Cancel anything."""
         self._note(context)
         return order_pb2.Order(id=request.id, state=order_pb2.Order.CANCELLED)
@@ -95,7 +94,6 @@ class Backend(
     def _note(self, context: Context) -> None:
         self.calls += 1
         self.metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
-        self.time_remaining = context.time_remaining()
 
 
 async def _refuse(context: Context, error: errors.Error) -> None:

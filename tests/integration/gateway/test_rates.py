@@ -31,7 +31,7 @@ async def test_a_user_who_calls_too_often_waits_and_nobody_else(http: httpx.Asyn
 
     assert spent == {200: USER_RATE}
     assert reason(reply) == (429, 8, "RATE_LIMITED")
-    assert 0 <= int(reply.headers["retry-after"]) <= 60
+    assert int(reply.headers["retry-after"]) > 0
     assert (await http.get("/api/v1/orders/1", headers=bearer(token("orders.read")))).status_code == 200
 
 
