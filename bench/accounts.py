@@ -28,8 +28,7 @@ class Cpu:
     @classmethod
     def read(cls, pids: Pids, proc: Path = processes.PROC) -> "Cpu":
         """Look at every program with all it started. Raises BenchError for one that has ended."""
-        table = Table.read()
-        return cls({name: _cpu_of(name, table.family(pid), proc) for name, pid in pids.items()})
+        return cls({name: _cpu_of(name, family, proc) for name, family in families(pids, Table.read()).items()})
 
     def since(self, before: "Cpu") -> Spent:
         """Tell what was used between two looks at the same programs."""
@@ -38,8 +37,16 @@ class Cpu:
 
 def memory(pids: Pids) -> dict[str, int]:
     """Sum up what each program takes in bytes; memory that several processes share counts in parts (PSS)."""
-    table = Table.read()
-    return {name: processes.memory(table.family(pid)) for name, pid in pids.items()}
+    return {name: processes.memory(family) for name, family in families(pids, Table.read()).items()}
+
+
+def families(pids: Pids, table: Table) -> dict[str, set[int]]:
+    """Find all processes of each program: its first with all that it started, but for other programs among them."""
+    found = {name: table.family(pid) for name, pid in pids.items()}
+    inner = {
+        name: [found[other] for other, pid in pids.items() if other != name and pid in found[name]] for name in pids
+    }
+    return {name: family.difference(*inner[name]) for name, family in found.items()}
 
 
 def cpu_seconds(stat: str) -> float:

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from bench.accounts import TICKS_PER_SECOND, Cpu, cpu_seconds, memory
+from bench.accounts import TICKS_PER_SECOND, Cpu, cpu_seconds, families, memory
 from bench.errors import BenchError
+from deploy.native.processes import Table
 
 STAT = "4711 ({name}) S 1 4711 4711 0 -1 4194560 3041 512 1 0 {cpu} 20 0 9 0 88 1000 200 18446744073709551615"
 A_PID_THAT_CANNOT_BE = 2**30
@@ -53,3 +54,13 @@ def test_a_program_that_has_ended_is_named() -> None:
 def test_memory_is_what_is_taken_now() -> None:
     """A Python process takes more than a megabyte."""
     assert memory({"ourselves": os.getpid()})["ourselves"] > 1024 * 1024
+
+
+def test_what_a_program_started_is_its_own_but_for_other_programs() -> None:
+    """The supervisor started all of them, and is charged for itself only."""
+    table = Table({10: 1, 20: 10, 21: 20, 22: 21, 30: 10, 31: 30, 99: 1})
+    assert families({"supervisor": 10, "postgres": 20, "order": 30}, table) == {
+        "supervisor": {10},
+        "postgres": {20, 21, 22},
+        "order": {30, 31},
+    }
