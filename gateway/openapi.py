@@ -113,16 +113,27 @@ def _tell(operation: Json, policy: MethodPolicy, schemas: Json) -> None:
     operation["x-idempotency"] = policy.idempotency.name
     if policy.rate is RateClass.STRICT:
         operation["x-rate"] = policy.rate.name
-    if policy.idempotency is not Idempotency.SAFE and "requestId" in _properties(operation, schemas):
+    body = _body(operation, schemas)
+    _leave_to_path(operation, body)
+    if policy.idempotency is not Idempotency.SAFE and "requestId" in body.get("properties", {}):
         operation["parameters"] = [*operation.get("parameters", []), IDEMPOTENCY_KEY]
 
 
-def _properties(operation: Json, schemas: Json) -> Json:
-    reference = (
-        operation.get("requestBody", {}).get("content", {}).get(MEDIA_TYPE, {}).get("schema", {}).get("$ref", "")
-    )
-    found: Json = schemas.get(reference.rpartition("/")[2], {}).get("properties", {})
+def _body(operation: Json, schemas: Json) -> Json:
+    content = operation.get("requestBody", {}).get("content", {})
+    reference = content.get(MEDIA_TYPE, {}).get("schema", {}).get("$ref", "")
+    found: Json = schemas.get(reference.rpartition("/")[2], {})
     return found
+
+
+def _leave_to_path(operation: Json, body: Json) -> None:
+    """Take out of the body what the path says: the generator has it in both."""
+    in_path = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+    for name in in_path:
+        body.get("properties", {}).pop(name, None)
+    required = [each for each in body.pop("required", []) if each not in in_path]
+    if required:
+        body["required"] = required
 
 
 def _error_response() -> Json:
