@@ -59,20 +59,23 @@ ORDER BY p.rank DESC, p.id DESC
 _BY_ID = text(f"""
 WITH found AS (SELECT *, 0 AS rank FROM products WHERE id = ANY(CAST(:ids AS uuid[])))
 {_SHOWN}""")  # noqa: S608 - constants only
-_NEWEST = text(f"""
+_NEWEST = f"""
 WITH found AS (
     SELECT *, 0 AS rank FROM products
-    WHERE (CAST(:category AS text) IS NULL OR category = :category)
-      AND (CAST(:after AS uuid) IS NULL OR id < CAST(:after AS uuid))
+    WHERE {{category}} AND (CAST(:after AS uuid) IS NULL OR id < CAST(:after AS uuid))
     ORDER BY id DESC LIMIT :limit
 )
-{_SHOWN}""")  # noqa: S608 - constants only
+{_SHOWN}"""  # noqa: S608 - constants only
+# Two statements, so that PostgreSQL keeps a plan for each: the newest of a category come by their own index.
+_NEWEST_OF_ALL = text(_NEWEST.format(category="true"))
+_NEWEST_OF_CATEGORY = text(_NEWEST.format(category="category = :category"))
+# Materialized: a plan that is kept would read the words of the query anew for every product that it ranks.
 _BEST = text(f"""
-WITH matching AS (
+WITH asked AS MATERIALIZED (
+    SELECT websearch_to_tsquery('simple', :terms) && to_tsquery('simple', :beginning) AS query
+), matching AS (
     SELECT products.*, round(ts_rank(search, query)::numeric, 6) AS rank
-    FROM products, (
-        SELECT websearch_to_tsquery('simple', :terms) && to_tsquery('simple', :beginning) AS query
-    ) AS asked
+    FROM products, asked
     WHERE search @@ query AND (CAST(:category AS text) IS NULL OR category = :category)
 ), found AS (
     SELECT * FROM matching
@@ -115,9 +118,10 @@ class ProductStore:
 
     async def newest(self, category: str | None, after: str | None, limit: int) -> list[tuple[Product, str]]:
         """Read products, newest first, each with the cursor that continues after it."""
+        statement = _NEWEST_OF_ALL if category is None else _NEWEST_OF_CATEGORY
         parameters = {"category": category, "after": after, "limit": limit}
         async with self._database.autocommit() as connection:
-            return [(_product(row), row.id) for row in await connection.execute(_NEWEST, parameters)]
+            return [(_product(row), row.id) for row in await connection.execute(statement, parameters)]
 
     async def best(
         self, search: Search, category: str | None, after: str | None, limit: int
