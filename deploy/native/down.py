@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from deploy.native import command_line, components, orphans, programs, secrets
+from deploy.native import command_line, components, orphans, processes, programs, secrets
 from deploy.native.programs import Program, Stage
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
@@ -17,7 +17,7 @@ def command(argv: Sequence[str]) -> None:
 
 def bring_down(runtime: Runtime) -> str:
     """End everything and say what was ended; the data stays."""
-    if not runtime.root.exists():
+    if not processes.of_stack(runtime.root):
         return "nothing runs"
     with exclusive(runtime):
         kept = secrets.ensure(runtime.root, runtime.topology.services)
@@ -27,7 +27,7 @@ def bring_down(runtime: Runtime) -> str:
         stopped = _stop(supervisor, catalogue) if supervisor.answers() else 0
         ended = orphans.end(runtime.root, catalogue)
     told = [f"{stopped} programs stopped"] * bool(stopped) + [f"{ended} orphans ended"] * bool(ended)
-    return ", ".join(told) or "nothing runs"
+    return ", ".join(told)
 
 
 def _stop(supervisor: Supervisor, catalogue: Mapping[str, Program]) -> int:

@@ -14,6 +14,7 @@ MARK = "ORDERMESH_STACK"
 # Set by the supervisor for each program.
 NAME = "SUPERVISOR_PROCESS_NAME"
 PAUSE_S = 0.05
+KILL_PATIENCE_S = 10.0
 KIB = 1024
 
 
@@ -65,11 +66,18 @@ def end(pids: Iterable[int], *, patience_s: float = 20.0) -> None:
     All of ours take SIGINT for a request to stop; PostgreSQL would wait for its clients to leave on SIGTERM.
     """
     asked = list(pids)
-    for name in (signal.SIGINT, signal.SIGKILL):
-        for pid in filter(alive, asked):
-            _signal(pid, name)
-        if wait_until(lambda: not any(map(alive, asked)), patience_s):
-            return
+    for pid in asked:
+        _signal(pid, signal.SIGINT)
+    if not wait_until(lambda: not any(map(alive, asked)), patience_s):
+        kill(filter(alive, asked))
+
+
+def kill(pids: Iterable[int]) -> None:
+    """End processes at once, and wait until they are gone."""
+    asked = list(pids)
+    for pid in asked:
+        _signal(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(alive, asked)), KILL_PATIENCE_S)
 
 
 def alive(pid: int) -> bool:

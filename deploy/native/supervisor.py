@@ -92,17 +92,15 @@ class Supervisor:
         keep(self.configuration, text)
 
     def answers(self) -> bool:
-        """Tell whether it runs. Raises StackError when its port is somebody else's."""
+        """Tell whether it runs; one that refuses our password is not the one we mean."""
         try:
             self._call("getState")
-        except xmlrpc.client.ProtocolError as error:
-            raise self._occupied() from error
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError):
             return False
         return True
 
-    def start(self, components: Components) -> None:
-        """Start it as a daemon that outlives our terminal, and wait until it answers."""
+    def start(self, components: Components) -> str:
+        """Start it as a daemon that outlives our terminal, wait until it answers, and say so."""
         log = self._runtime.log(NAME)
         done = subprocess.run(
             [sys.executable, components.supervisord, "-c", self.configuration],
@@ -115,6 +113,7 @@ class Supervisor:
         )
         if done.returncode or not processes.wait_until(self.answers, START_PATIENCE_S):
             raise StackError(f"the supervisor does not start; its log is {log}\n{done.stdout}{done.stderr}".strip())
+        return "started"
 
     def update(self) -> list[str]:
         """Let it read its configuration again; stops what changed or is gone, and answers what has to be started."""
@@ -183,12 +182,6 @@ class Supervisor:
             port=self._port,
             username=USER,
             password=self._password,
-        )
-
-    def _occupied(self) -> StackError:
-        return StackError(
-            f"port {self._port} belongs to another stack, or to one whose {self._runtime.root}/secrets.json is gone:"
-            f" stop that one, or set ORDERMESH_PORT_OFFSET to use other ports"
         )
 
 

@@ -16,8 +16,7 @@ from deploy.native.starting import start
 from deploy.native.steps import Report, Step, run
 from deploy.native.supervisor import Supervisor
 
-# Less is shown as 0.0.
-NOTICEABLE_S = 0.05
+NOTICEABLE_S = 0.5
 UNCHANGED = ": unchanged"
 # What a component has to have before others may use it. Each waits by itself for what it provisions.
 PROVISIONED: Mapping[str, tuple[tuple[str, Callable[[Runtime], str]], ...]] = {
@@ -57,14 +56,19 @@ def bring_up(runtime: Runtime, report: Report) -> list[str]:
     """
     timed = partial(_timed, report)
     timed("install", lambda: _install(runtime))
-    kept = secrets.ensure(runtime.root, runtime.topology.services)
-    located = components.locate(cache=components.cache_directory(), versions=runtime.versions)
     with exclusive(runtime):
+        kept = secrets.ensure(runtime.root, runtime.topology.services)
+        located = components.locate(cache=components.cache_directory(), versions=runtime.versions)
         changes = timed("settings", lambda: _configure(runtime, located, kept))
         catalogue = programs.every(runtime, located)
         supervisor = Supervisor(runtime, kept)
-        changes += timed("storage", lambda: "; ".join(programs.prepare(runtime, located, kept)))
-        changes += timed("supervisor", lambda: _supervise(runtime, supervisor, catalogue, located))
+        supervisor.configure(catalogue, located)
+        if supervisor.answers():
+            changes += timed("supervisor", lambda: _update(supervisor))
+        else:
+            changes += timed("orphans", lambda: _clear(runtime, catalogue))
+            changes += timed("storage", lambda: "; ".join(programs.prepare(runtime, located, kept)))
+            changes += timed("supervisor", lambda: supervisor.start(located))
         return [*filter(None, changes), *run(plan(runtime, supervisor, catalogue), report)]
 
 
@@ -103,7 +107,11 @@ def exclusive(runtime: Runtime) -> Iterator[None]:
     """Let one command at a time change the stack."""
     runtime.root.mkdir(parents=True, exist_ok=True)
     with (runtime.root / ".lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting for another make up or make down to end …", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
@@ -119,23 +127,21 @@ def _configure(runtime: Runtime, located: Components, kept: Secrets) -> str:
     return "; ".join(text for text in written if not text.endswith(UNCHANGED))
 
 
-def _supervise(runtime: Runtime, supervisor: Supervisor, catalogue: Mapping[str, Program], located: Components) -> str:
-    """Have the supervisor run with this catalogue, and nothing of an earlier one left."""
-    supervisor.configure(catalogue, located)
-    if supervisor.answers():
-        changed = supervisor.update()
-        return f"changed: {', '.join(changed)}" if changed else ""
+def _update(supervisor: Supervisor) -> str:
+    """Stop what has to be started anew."""
+    changed = supervisor.update()
+    return f"changed: {', '.join(changed)}" if changed else ""
+
+
+def _clear(runtime: Runtime, catalogue: Mapping[str, Program]) -> str:
+    """End what is left of an earlier start, and look whether somebody else is in the way."""
     ended = orphans.end(runtime.root, catalogue)
-    _require_ports(catalogue)
-    supervisor.start(located)
-    return f"started{f', {ended} orphans ended' if ended else ''}"
-
-
-def _require_ports(catalogue: Mapping[str, Program]) -> None:
     wanted = {port: name for name, program in catalogue.items() for port in program.ports}
+    wanted[runtime.port("supervisor", "http")] = "supervisor"
     if taken := ports.taken(wanted):
         told = "\n".join(f"  {port} for {wanted[port]}: {holder}" for port, holder in taken.items())
         raise StackError(f"Ports are taken:\n{told}\nEnd what holds them, or set ORDERMESH_PORT_OFFSET=10000.")
+    return f"{ended} ended" if ended else ""
 
 
 def _changes(action: Callable[[Runtime], str], runtime: Runtime) -> str:

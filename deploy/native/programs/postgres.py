@@ -30,7 +30,7 @@ FILES = ("postgresql.conf", "pg_hba.conf")
 
 def program(runtime: Runtime, components: Components) -> Program:
     """Say how it is started; its settings have to be there."""
-    data = runtime.data(NAME)
+    data = runtime.data(NAME).resolve()
     return Program(
         name=NAME,
         command=(*LAUNCH, "--once-left", data, *_user(), components.postgres_bin / "postgres", "-D", data),
@@ -43,14 +43,15 @@ def program(runtime: Runtime, components: Components) -> Program:
 
 
 def configure(runtime: Runtime) -> None:
-    """Write the settings where people look for them; `prepare` hands them to the server."""
+    """Choose where the data is, and write the settings where people look; `prepare` hands them to the server."""
+    _choose_place(runtime)
     for name in FILES:
         keep(runtime.config(NAME) / name, render(f"postgres/{name}", port=runtime.port(NAME, "sql")))
 
 
 def prepare(runtime: Runtime, components: Components, kept: Secrets) -> list[str]:
     """Make the data directory unless it is there, and put the settings into it."""
-    data = _place(runtime)
+    data = runtime.data(NAME).resolve()
     new = not (data / COMPLETE).exists()
     if new:
         _initialise(data, components, kept)
@@ -59,18 +60,19 @@ def prepare(runtime: Runtime, components: Components, kept: Secrets) -> list[str
     return ["database cluster made"] if new else []
 
 
-def _place(runtime: Runtime) -> Path:
-    """Choose where the data is; what the name in the runtime folder points to is the record of it."""
+def _choose_place(runtime: Runtime) -> None:
+    """Keep the data where the server gets to; what its name in the runtime folder points to is the record of it."""
     named = runtime.data(NAME)
     named.parent.mkdir(parents=True, exist_ok=True)
     if not named.exists() and _as_root() and not _open_to_all(named.parent):
         outside = ELSEWHERE / hashlib.sha256(str(runtime.root).encode()).hexdigest()[:12] / NAME
-        outside.mkdir(parents=True, exist_ok=True)
+        # What is there belongs to a runtime folder that somebody removed, and its password went with it.
+        shutil.rmtree(outside, ignore_errors=True)
+        outside.mkdir(parents=True)
         named.unlink(missing_ok=True)
         named.symlink_to(outside)
         if not _open_to_all(outside.parent):
             raise StackError(f"{UNPRIVILEGED} cannot get to {outside}, where PostgreSQL keeps its data; chmod a+x it")
-    return named.resolve()
 
 
 def _initialise(data: Path, components: Components, kept: Secrets) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,9 +31,10 @@ INSTALLED = Installed(Path("/cache"), {}, "")
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    """A stack in a folder of its own, moved by 10000 ports."""
-    return Runtime.load(CHECKOUT, {"ORDERMESH_RUN": str(tmp_path), "ORDERMESH_PORT_OFFSET": "10000"})
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    """A stack in a folder of its own, which everybody is said to get to, moved by 10000 ports."""
+    monkeypatch.setattr(postgres, "_open_to_all", lambda _folder: True)
+    return Runtime.load(CHECKOUT, {"ORDERMESH_RUN": str(tmp_path / "run"), "ORDERMESH_PORT_OFFSET": "10000"})
 
 
 @pytest.fixture
@@ -155,15 +157,32 @@ def test_where_nobody_cannot_go_the_data_is_kept_elsewhere(
     outside = tmp_path / "outside"
     monkeypatch.setattr(postgres, "ELSEWHERE", outside)
     monkeypatch.setattr(postgres, "_open_to_all", lambda folder: folder.is_relative_to(outside))
-    place = postgres._place(runtime)  # noqa: SLF001 - starting a server to see it would be no unit test
+    postgres.configure(runtime)
+    place = runtime.data("postgres").readlink()
     assert place.is_relative_to(outside)
-    assert runtime.data("postgres").readlink() == place
-    assert postgres._place(runtime) == place  # noqa: SLF001 - as above
+    assert str(place) in postgres.program(runtime, INSTALLED).command_line
+    (place / "PG_VERSION").touch()
+    postgres.configure(runtime)
+    assert (place / "PG_VERSION").exists()
 
 
-def test_data_stays_in_the_runtime_folder_where_everybody_may_go(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_stays_in_the_runtime_folder_where_everybody_may_go(runtime: Runtime) -> None:
     """As a developer expects it."""
-    monkeypatch.setattr(postgres, "_open_to_all", lambda _folder: True)
-    assert postgres._place(runtime) == runtime.data("postgres")  # noqa: SLF001 - as above
+    postgres.configure(runtime)
+    assert not runtime.data("postgres").is_symlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+def test_data_of_a_removed_runtime_folder_is_not_taken_up_again(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its password went with the folder."""
+    outside = tmp_path / "outside"
+    monkeypatch.setattr(postgres, "ELSEWHERE", outside)
+    monkeypatch.setattr(postgres, "_open_to_all", lambda folder: folder.is_relative_to(outside))
+    postgres.configure(runtime)
+    place = runtime.data("postgres").readlink()
+    (place / "PG_VERSION").touch()
+    shutil.rmtree(runtime.root)
+    postgres.configure(runtime)
+    assert not (place / "PG_VERSION").exists()
