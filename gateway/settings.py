@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, field_validator
+
+from mesh.contract import RateClass
 
 DEFAULT_FILE = Path(__file__).with_name("edge.toml")
 
@@ -69,6 +71,14 @@ class EdgeSettings(_Section):
     retries: Retries
     cors: Cors
     security: Security
+
+    @field_validator("rates")
+    @classmethod
+    def _one_for_each_class(cls, rates: dict[str, Rate]) -> dict[str, Rate]:
+        wanted = [rate.name for rate in RateClass]
+        if sorted(rates) != sorted(wanted):
+            raise ValueError(f"rates must have one entry for each of {', '.join(wanted)}, and no other")
+        return rates
 
     @classmethod
     def load(cls, file: Path = DEFAULT_FILE, overrides: Sequence[str] = ()) -> "EdgeSettings":
