@@ -1,7 +1,5 @@
 """Events and e-mails while Connect and the broker die under load: none is lost, none comes out of order."""
 
-import os
-import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,11 +9,11 @@ from threading import Event
 
 import pytest
 
-from deploy.native import event_log, secrets
+from deploy.native import event_log
 from deploy.native.event_log import Contracts
 from deploy.native.provision.kafka import bootstrap
 from deploy.native.runtime import Runtime
-from deploy.native.supervisor import Supervisor
+from tests.e2e.accidents import kill
 from tests.e2e.shop import Client, Shop, eventually
 
 BUYERS = 4
@@ -45,15 +43,6 @@ def buying(shop: Shop) -> Iterator[list[Future[list[str]]]]:
             yield buyers
         finally:
             done.set()
-
-
-def kill(stack: Runtime, program: str) -> int:
-    """End a program without a warning; its supervisor starts it again. Returns the pid it had."""
-    supervisor = Supervisor(stack, secrets.ensure(stack.root, stack.topology.services))
-    before = supervisor.state(program).pid
-    os.kill(before, signal.SIGKILL)
-    eventually(lambda: supervisor.state(program).pid not in {0, before}, within_s=RECOVERY_S)
-    return before
 
 
 @pytest.mark.parametrize("program", ["connect", "kafka"])
