@@ -1,9 +1,6 @@
 """Plain gRPC calls as fast as they go: of a bare echo, which is the floor, and of our services with all they do."""
 
-import asyncio
 import contextlib
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +8,7 @@ import grpc
 
 from bench import echo, load
 from bench.accounts import Cpu
-from bench.errors import BenchError
+from bench.aside import beside
 from bench.load import OK, Outcome
 from mesh import errors
 
@@ -79,21 +76,11 @@ def asking(call: Call) -> load.Ask:
 
 @contextlib.asynccontextmanager
 async def floor(request_size: int, reply_size: int) -> AsyncIterator[Target]:
-    """Start an echo in a process of its own, for messages of the sizes that are to be compared with."""
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", echo.__name__, str(reply_size), stdin=PIPE, stdout=PIPE
-    )
-    try:
-        request, address = bytes(request_size), f"{echo.HOST}:{await _port(server)}"
-        async with grpc.aio.insecure_channel(address) as channel:
-            call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(echo.METHOD)
-            yield Target("echo", lambda: call(request), server.pid)
-    finally:
-        await server.communicate(b"")
-
-
-async def _port(server: asyncio.subprocess.Process) -> int:
-    line = await server.stdout.readline() if server.stdout else b""
-    if not line:
-        raise BenchError("the bare echo does not start; its error stands above")
-    return int(line)
+    """Start an echo in a process of its own, for messages of the sizes in bytes that are to be compared with."""
+    request = bytes(request_size)
+    async with (
+        beside(echo.__name__, str(reply_size)) as server,
+        grpc.aio.insecure_channel(f"{echo.HOST}:{server.ready}") as channel,
+    ):
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(echo.METHOD)
+        yield Target("echo", lambda: call(request), server.pid)
