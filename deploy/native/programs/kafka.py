@@ -16,9 +16,10 @@ from deploy.native.runtime import Runtime
 BROKER = "kafka"
 CONNECT = "connect"
 LOGGING = "log4j2.xml"
+TEMPORARY = "tmp"
 COMPLETE = "meta.properties"
 # Without limits of their own, the JVM would take a quarter of the machine and as many threads as it has cores.
-SMALL = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+SMALL = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-Djava.awt.headless=true")
 BROKER_MEMORY = ("-Xms128m", "-Xmx384m", "-XX:MaxMetaspaceSize=160m", "-XX:ReservedCodeCacheSize=64m")
 CONNECT_MEMORY = ("-Xms128m", "-Xmx256m", "-XX:MaxMetaspaceSize=192m", "-XX:ReservedCodeCacheSize=64m")
 
@@ -73,6 +74,7 @@ def configure(runtime: Runtime, components: Components) -> None:
     keep(runtime.config(CONNECT) / "connect.properties", worker)
     for name in (BROKER, CONNECT):
         keep(runtime.config(name) / LOGGING, render(f"kafka/{LOGGING}"))
+        (runtime.config(name) / TEMPORARY).mkdir(exist_ok=True)
 
 
 def prepare(runtime: Runtime, components: Components) -> list[str]:
@@ -91,8 +93,9 @@ def prepare(runtime: Runtime, components: Components) -> list[str]:
 def _java(
     components: Components, config: Path, memory: Sequence[str], main: str, *arguments: str | Path
 ) -> tuple[str | Path, ...]:
-    logging = f"-Dlog4j2.configurationFile={config / LOGGING}"
-    return (components.java, *memory, *SMALL, logging, "-cp", f"{components.kafka_lib}/*", main, *arguments)
+    # Libraries unpacked for the JVM stay behind when it is killed: here they are not in anybody's way.
+    files = (f"-Dlog4j2.configurationFile={config / LOGGING}", f"-Djava.io.tmpdir={config / TEMPORARY}")
+    return (components.java, *memory, *SMALL, *files, "-cp", f"{components.kafka_lib}/*", main, *arguments)
 
 
 def _broker_settings(runtime: Runtime) -> Path:
