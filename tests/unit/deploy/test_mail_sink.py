@@ -17,6 +17,11 @@ async def receive(folder: Folder, *recipients: str) -> str:
     return await folder.handle_DATA(cast("SMTP", None), cast("Session", None), envelope)
 
 
+def messages(folder: Path) -> list[Path]:
+    """List what was kept, in no order."""
+    return list(folder.glob("*.eml"))
+
+
 async def test_a_message_is_kept_with_whom_it_was_for(tmp_path: Path) -> None:
     """The bytes are the sender's; only the recipients are put in front."""
     assert (await receive(Folder(tmp_path / "mail"), "dana@example.test")).startswith("250 ")
@@ -30,4 +35,4 @@ async def test_names_tell_the_order_of_arrival(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     for recipient in ("first@example.test", "second@example.test"):
         await receive(folder, recipient)
-    assert [b"first@" in file.read_bytes() for file in sorted(tmp_path.glob("*.eml"))] == [True, False]
+    assert [b"first@" in file.read_bytes() for file in sorted(messages(tmp_path))] == [True, False]
