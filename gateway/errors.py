@@ -44,7 +44,7 @@ MESSAGES = {
     401: "%LOCAL_REPLY_BODY%",
     415: "%LOCAL_REPLY_BODY%",
     403: "the token does not hold the permission that this call needs",
-    404: "there is no such resource; see /docs",
+    404: "there is no such resource or method; see /docs",
     405: "the resource does not have this method; see the header Allow",
     413: "the request body is larger than the edge takes",
     429: "too many requests; see the header Retry-After",
@@ -57,7 +57,8 @@ MESSAGES = {
 def local_replies() -> Json:
     """Build the `local_reply_config` of a listener. The first mapper that fits decides."""
     corrections = [mapper for message in CORRECTED for mapper in _correction(message)]
-    return {"mappers": [*corrections, *(_mapper(status) for status in REFUSALS), _any_other()]}
+    in_words = [_in_words(status) for status in MESSAGES]
+    return {"mappers": [*corrections, *(_mapper(status) for status in REFUSALS), *in_words, _any_other()]}
 
 
 def _mapper(status: int) -> Json:
@@ -68,17 +69,21 @@ def _mapper(status: int) -> Json:
     }
 
 
+def _in_words(status: int) -> Json:
+    """Tell clients of gRPC the same sentence, as the message of their status."""
+    return {"filter": _status("EQ", status), "body_format_override": _text(MESSAGES[status])}
+
+
 def _correction(failure: str) -> tuple[Json, Json]:
     """Give a failure of the token check another status; over gRPC, where the body is the message, in words alone."""
     status, message = CORRECTED[failure]
-    plain = {"text_format_source": {"inline_string": message}}
     return (
         {
             "filter": _all_of(_token_failed(failure), _not_grpc()),
             "status_code": status,
             "body_format_override": _body(*REFUSALS[status], message),
         },
-        {"filter": _token_failed(failure), "status_code": status, "body_format_override": plain},
+        {"filter": _token_failed(failure), "status_code": status, "body_format_override": _text(message)},
     )
 
 
@@ -104,6 +109,10 @@ def _body(code: str, reason: str, message: str) -> Json:
         "json_format": {"code": code_pb2.Code.Value(code), "message": message, "details": details},
         "content_type": "application/json",
     }
+
+
+def _text(message: str) -> Json:
+    return {"text_format_source": {"inline_string": message}}
 
 
 def _all_of(*filters: Json) -> Json:

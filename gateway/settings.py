@@ -37,6 +37,7 @@ class Tokens(_Section):
     """How access tokens are checked."""
 
     clock_skew_seconds: NonNegativeInt
+    keys_seconds: PositiveInt
     keys_timeout_seconds: PositiveInt
     keys_retry_seconds: PositiveInt
 

@@ -17,7 +17,6 @@ KEYS_CLUSTER = "keys"
 KEYS_PATH = "/.well-known/jwks.json"
 RBAC_FILTER = "envoy.filters.http.rbac"
 KNOWN_TOKENS = 1000
-CACHE_SECONDS = 300
 
 
 def token_filter(options: Options) -> Json:
@@ -73,7 +72,7 @@ def _keys(options: Options) -> Json:
             "cluster": KEYS_CLUSTER,
             "timeout": f"{tokens.keys_timeout_seconds}s",
         },
-        "cache_duration": f"{CACHE_SECONDS}s",
+        "cache_duration": f"{tokens.keys_seconds}s",
         "async_fetch": {"fast_listener": True, "failed_refetch_duration": f"{tokens.keys_retry_seconds}s"},
     }
 

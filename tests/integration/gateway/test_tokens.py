@@ -9,6 +9,7 @@ import httpx
 import pytest
 from joserfc.jwk import OKPKey
 
+from gateway.errors import MESSAGES
 from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
 from tests.integration.gateway.conftest import Edge
 from tests.integration.gateway.test_rest import reason
@@ -98,3 +99,14 @@ async def test_a_grpc_client_gets_a_grpc_status(
 
     assert refused.value.code() is code
     assert "{" not in (refused.value.details() or "")
+
+
+async def test_a_grpc_client_is_told_what_is_wrong_in_our_words(edge: Edge) -> None:
+    """The same sentence as over REST."""
+    async with grpc.aio.insecure_channel(edge.target) as channel:
+        stub = order_service_pb2_grpc.OrderServiceStub(channel)
+        metadata = (("authorization", f"Bearer {token()}"),)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.GetOrder(order_service_pb2.GetOrderRequest(id="1"), metadata=metadata, timeout=5)
+
+    assert refused.value.details() == MESSAGES[403]
