@@ -1,0 +1,13 @@
+##@ The edge
+
+GENERATOR_VERSION := $(shell sed -n '/^\[protoc-gen-openapi\]/,/^version/s/^version = "\(.*\)"/\1/p' deploy/versions.toml)
+GENERATOR := $(CACHE)/protoc-gen-openapi-$(GENERATOR_VERSION)/protoc-gen-openapi
+
+.PHONY: routes
+routes: proto xds ## Every REST route with who may call it, its deadline, retries and rate
+	@$(PYTHON) -m gateway routes
+
+.PHONY: openapi
+openapi: proto xds ## Describe the REST API in build/openapi.json, as the edge serves it at /openapi.json
+	@[ -x $(GENERATOR) ] || $(PYTHON) -m deploy.native install protoc-gen-openapi
+	@$(PYTHON) -m gateway openapi --generator $(GENERATOR) >build/openapi.new && mv build/openapi.new build/openapi.json
