@@ -1,0 +1,66 @@
+"""What these tests use of the running stack: its broker and its PostgreSQL, each with things of the tests' own."""
+
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from psycopg.sql import SQL, Identifier, Literal
+
+from deploy.native.provision.kafka import bootstrap
+from deploy.native.provision.postgres import HOST, connect
+from deploy.native.runtime import Runtime
+from services.common.database import Database
+from services.common.settings import ServiceSettings
+from tests.integration.events.broker import Broker
+from tests.integration.events.ledger import Ledger, create_tables, settings_for
+
+PARTITIONS = 3
+
+
+@pytest.fixture(scope="session")
+def broker(stack: Runtime) -> Broker:
+    """The stack's broker."""
+    return Broker(bootstrap(stack))
+
+
+@pytest.fixture
+def group() -> str:
+    """Name a consumer group that nobody was in before."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def topic(broker: Broker, group: str) -> Iterator[str]:
+    """Have a topic, named like the group, and the one for its dead letters."""
+    with broker.topic(group, PARTITIONS) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def ledger_settings(stack: Runtime, broker: Broker) -> Iterator[ServiceSettings]:
+    """Have a database in the stack's PostgreSQL, and a role that may enter nothing else."""
+    name, password = f"events_test_{uuid.uuid4().hex[:8]}", secrets.token_hex(16)
+    database, role = Identifier(name), Identifier(name)
+    with connect(stack) as session:
+        session.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, Literal(password)))
+        session.execute(SQL("CREATE DATABASE {}").format(database))
+        try:
+            with connect(stack, name) as inside:
+                create_tables(inside, name)
+            url = f"postgresql+psycopg://{name}:{password}@{HOST}:{stack.port('postgres', 'sql')}/{name}"
+            yield settings_for(url, broker.bootstrap)
+        finally:
+            session.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+            session.execute(SQL("DROP ROLE {}").format(role))
+
+
+@pytest_asyncio.fixture
+async def ledger(stack: Runtime, ledger_settings: ServiceSettings) -> AsyncIterator[Ledger]:
+    """Open the database, without a row in it."""
+    url = ledger_settings.database_url.get_secret_value()
+    with connect(stack, url.rpartition("/")[2]) as session:
+        session.execute("TRUNCATE effects, inbox, parked_events")
+    async with Database.open(ledger_settings) as database:
+        yield Ledger(database, ledger_settings)

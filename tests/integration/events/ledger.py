@@ -1,0 +1,107 @@
+"""A consumer of the tests: it writes a row for every effect, so that a lost or doubled one is seen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import text
+
+from deploy.native.provision.postgres import Connection as Session
+from services.common.consumer import Connection, Consumer, ReceivedEvent
+from services.common.database import Database
+from services.common.handling import Patience
+from services.common.inbox import INBOX_TABLES
+from services.common.settings import ServiceSettings
+
+SERVICE = "events-test"
+QUICK = Patience(attempts=3, first_pause=0.05, longest_pause=0.2)
+"""Gives an event up after a tenth of a second or so."""
+
+STOP_S = 20.0
+TABLES = f"""
+{INBOX_TABLES}
+CREATE TABLE effects (
+    number bigint GENERATED ALWAYS AS IDENTITY,
+    event_id text NOT NULL,
+    key text NOT NULL,
+    sequence bigint NOT NULL
+);
+"""
+ENTER = text("INSERT INTO effects (event_id, key, sequence) VALUES (:id, :key, :sequence)")
+
+Fault = Exception | type[Exception]
+
+
+def create_tables(session: Session, role: str) -> None:
+    """Make what a consumer's migration makes, and the effects; `role` is what the consumer runs as."""
+    session.execute(TABLES.encode())
+    session.execute(SQL("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}").format(Identifier(role)))
+
+
+def settings_for(url: str, kafka: str, port: int = 1) -> ServiceSettings:
+    """Tell a consumer where everything is; `port` makes its name unlike that of another process."""
+    required: dict[str, Any] = {
+        "service": SERVICE,
+        "port": port,
+        "metrics_port": 2,
+        "database_url": url,
+        "kafka_bootstrap": kafka,
+    }
+    return ServiceSettings(**required)
+
+
+@dataclass
+class Clerk:
+    """The handler. `faults`: by key and sequence, one for each attempt, or one for all of them."""
+
+    faults: dict[tuple[str, int], list[Exception] | Exception] = field(default_factory=dict)
+    pause_s: float = 0.0
+
+    async def handle(self, connection: Connection, event: ReceivedEvent) -> None:
+        """Have the effect, then fail if told to."""
+        values = {"id": event.id, "key": event.subject, "sequence": event.sequence}
+        await connection.execute(ENTER, values)
+        await asyncio.sleep(self.pause_s)
+        fault = self.faults.get((event.subject, event.sequence))
+        if isinstance(fault, list):
+            fault = fault.pop(0) if fault else None
+        if fault is not None:
+            raise fault
+
+
+@dataclass
+class Ledger:
+    """A database of effects, and consumers that write to it."""
+
+    database: Database
+    settings: ServiceSettings
+
+    @asynccontextmanager
+    async def consuming(
+        self, group: str, topic: str, clerk: Clerk | None = None, patience: Patience = QUICK
+    ) -> AsyncIterator[None]:
+        """Run a consumer while the body does; it is stopped as a service stops it."""
+        handler, stop = (clerk or Clerk()).handle, asyncio.Event()
+        consumer = Consumer(self.settings, group, [topic], handler, self.database, patience=patience)
+        running = asyncio.create_task(consumer.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await asyncio.wait_for(running, STOP_S)
+
+    async def effects(self) -> Mapping[str, list[int]]:
+        """Return the sequence numbers that took effect, by key, in the order they did."""
+        async with self.database.autocommit() as connection:
+            rows = await connection.execute(
+                text("SELECT key, array_agg(sequence ORDER BY number) AS numbers FROM effects GROUP BY key")
+            )
+            return {row.key: list(row.numbers) for row in rows}
+
+    async def count(self, table: str = "effects") -> int:
+        """Count the rows of a table."""
+        async with self.database.autocommit() as connection:
+            return int((await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one())  # noqa: S608
