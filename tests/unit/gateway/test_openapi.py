@@ -1,0 +1,142 @@
+"""The description of the API says what the contracts say. The generator is a program; it opens no socket."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from deploy.native import components
+from deploy.native.runtime import Runtime
+from gateway.envoy import Json
+from gateway.openapi import OpenApiError, describe
+from mesh.contract import AccessKind, Contract, MethodPolicy
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def generator() -> Path:
+    """Find protoc-gen-openapi, which a machine that has run no `make openapi` nor `make up` does not have."""
+    versions = Runtime.load(CHECKOUT, os.environ).versions
+    found = components.locate(cache=components.cache_directory(), versions=versions).protoc_gen_openapi
+    if not found.exists():
+        pytest.skip("protoc-gen-openapi is not installed; `make openapi` does it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def document(contract: Contract, generator: Path) -> Json:
+    """Generate it once."""
+    return describe(contract, generator=generator)
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """All operations with verb and path."""
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            yield verb.upper(), path, operation
+
+
+def operation(document: Json, name: str) -> Json:
+    """One operation, as in OrderService_GetOrder."""
+    (found,) = [each for _, _, each in operations(document) if each["operationId"] == name]
+    return found
+
+
+def policy(contract: Contract, operation_id: str) -> MethodPolicy:
+    """The method behind an operation."""
+    (found,) = [each for each in contract.methods if operation_id == f"{each.domain.title()}Service_{each.method}"]
+    return found
+
+
+def test_it_is_valid(document: Json) -> None:
+    """By the schema of OpenAPI 3."""
+    validate(document)
+
+
+def test_it_has_every_rest_path_and_no_other(document: Json, contract: Contract) -> None:
+    """So nothing internal."""
+    described = {(verb, path) for verb, path, _ in operations(document)}
+
+    assert described == {(each.verb, each.path) for method in contract.methods for each in method.bindings}
+
+
+def test_each_operation_says_what_its_contract_says(document: Json, contract: Contract) -> None:
+    """Token, permission, deadline, and whether it may be repeated."""
+    for _, _, each in operations(document):
+        method = policy(contract, each["operationId"])
+        public = method.access.kind is AccessKind.PUBLIC
+        assert each["security"] == ([] if public else [{"accessToken": []}])
+        assert each["x-permission"] == ("public" if public else method.access.permission)
+        assert each["x-deadline-seconds"] == method.deadline.total_seconds()
+        assert each["x-idempotency"] == method.idempotency.name
+
+
+def test_each_operation_fails_with_a_status(document: Json) -> None:
+    """The one shape of all errors."""
+    for _, _, each in operations(document):
+        assert each["responses"]["default"] == {"$ref": "#/components/responses/Error"}
+    error = document["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
+    status = document["components"]["schemas"]["Status"]
+
+    assert error == {"$ref": "#/components/schemas/Status"}
+    assert status["properties"].keys() == {"code", "message", "details"}
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [("OrderService_CreateOrder", True), ("OrderService_GetOrder", False), ("OrderService_ListOrders", False)],
+)
+def test_what_may_be_repeated_safely_takes_a_key(document: Json, name: str, takes: bool) -> None:  # noqa: FBT001
+    """A read needs none."""
+    parameters = [each["name"] for each in operation(document, name).get("parameters", [])]
+
+    assert ("Idempotency-Key" in parameters) is takes
+
+
+def test_what_guesses_secrets_says_that_it_is_counted_strictly(document: Json) -> None:
+    """Clients should know."""
+    assert operation(document, "AuthService_Login")["x-rate"] == "STRICT"
+    assert "x-rate" not in operation(document, "OrderService_GetOrder")
+
+
+def test_every_reference_leads_somewhere(document: Json) -> None:
+    """The validator does not look at those that nothing uses."""
+    for reference in references(document):
+        place: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            place = place[part]
+        assert place
+
+
+def references(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Every $ref in it."""
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for each in value.values():
+            yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def test_descriptions_are_prose(document: Json) -> None:
+    """Without what the comment signs of the contracts leave behind."""
+    assert document["info"]["description"].startswith("Orders, products")
+    for _, _, each in operations(document):
+        assert each["description"]
+        assert "\n " not in each["description"]
+
+
+def test_a_generator_that_fails_is_said_in_its_own_words(contract: Contract, tmp_path: Path) -> None:
+    """Here: it ends at once."""
+    broken = tmp_path / "protoc-gen-openapi"
+    broken.write_text("#!/bin/sh\necho 'out of ink' >&2\nexit 1\n")
+    broken.chmod(0o700)
+
+    with pytest.raises(OpenApiError, match="out of ink"):
+        describe(contract, generator=broken)
