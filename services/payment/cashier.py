@@ -4,7 +4,8 @@ Whoever dies in between leaves a PENDING payment or an open operation; asking th
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,12 +14,16 @@ from mesh.telemetry import get_logger
 from services.common.money import Money
 from services.payment import domain
 from services.payment.adapters.gateway import Approved, Declined, Gateway, GatewayUnreachableError
-from services.payment.domain import Kind, Operation, Payment, PaymentChanged, State
+from services.payment.domain import Kind, NotAllowed, Operation, Payment, PaymentChanged, State
 
 _log = get_logger(__name__)
 
 FORGOTTEN = "GATEWAY_TIMEOUT"
 """Why a payment failed whose request never reached the gateway and was cancelled there."""
+
+
+ONE_VOID = "void"
+"""The request id of every void: a payment has one at most, whoever asks for it and however often."""
 
 
 class Store(Protocol):
@@ -82,8 +87,8 @@ class Cashier:
             async with asyncio.timeout(self._patience):
                 decision = await self._gateway.authorize(payment.id, amount, token)
         except (GatewayUnreachableError, TimeoutError):
-            return await self.resolve(payment)
-        return await self._decided(payment, decision)
+            return _not_cancelled(await self.resolve(payment))
+        return _not_cancelled(await self._decided(payment, decision))
 
     async def resolve(self, payment: Payment) -> Payment:
         """Ask the gateway what became of a PENDING payment, and have it forget a request that never came."""
@@ -100,6 +105,11 @@ class Cashier:
             return payment
         return await self._decided(payment, decision)
 
+    async def looked_up(self, payment: Payment) -> Payment:
+        """Resolve a payment that is PENDING for so long that nobody waits for the gateway's answer any more."""
+        waiting = self._clock() - payment.create_time <= timedelta(seconds=self._patience)
+        return payment if waiting else await self.resolve(payment)
+
     async def cancel_order(self, order_id: str) -> Payment:
         """End whatever was begun for the order with nothing held, or see to it that nothing can begin."""
         payment = await self._store.of_order(order_id)
@@ -108,23 +118,24 @@ class Cashier:
             payment = await self._store.add(marker)
             if payment is None:
                 return marker
-        if payment.state is State.FAILED:
-            return payment
-        return await self.void(payment)
+        try:
+            return payment if payment.state is State.FAILED else await self.void(payment)
+        except NotAllowed:
+            now = await self._store.get(payment.id)
+            if now.state is not State.FAILED:
+                raise
+            return now
 
     async def void(self, payment: Payment) -> Payment:
-        """Give up the hold. Raises NotAllowed once something was captured."""
+        """Give up the hold. Raises NotAllowed once something was captured, or is about to be."""
         if payment.state is State.VOIDED:
             return payment
-        voided = domain.voided(payment, self._clock())
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._gateway.cancel(payment.id)
-        except (GatewayUnreachableError, TimeoutError) as fault:
-            raise unreachable(payment) from fault
-        held = payment.state is State.AUTHORIZED
-        await self._store.save(voided, entry=(Kind.VOID, payment.authorized) if held else None)
-        return await self._store.get(payment.id)
+
+        def decide(now: Payment) -> Money:
+            domain.check_void(now)
+            return now.amount
+
+        return await self._carry_out(await self._store.open_operation(payment.id, Kind.VOID, ONE_VOID, decide))
 
     async def move(self, payment: Payment, kind: Kind, amount: Money | None, request_id: str | None) -> Payment:
         """Capture or refund the amount, or all that is left; once for each request id."""
@@ -138,33 +149,44 @@ class Cashier:
         operation = await self._store.open_operation(payment.id, kind, request_id, decide)
         if amount is not None and operation.amount != amount:
             raise domain.RequestIdReused(request_id or "")
-        return await self._carry_out(payment, operation)
+        return await self._carry_out(operation)
 
     async def settle_leftovers(self, older_than: timedelta, limit: int = 20) -> int:
         """Take on what a process that died left behind. Returns how many were looked at."""
         payments = await self._store.unsettled(older_than, limit)
         operations = await self._store.open_operations(older_than, limit)
         for payment_id in payments:
-            await self.resolve(await self._store.get(payment_id))
+            with _left_for_later(payment_id):
+                await self.resolve(await self._store.get(payment_id))
         for operation in operations:
-            await self._carry_out(await self._store.get(operation.payment_id), operation)
+            with _left_for_later(operation.payment_id):
+                await self._carry_out(operation)
         return len(payments) + len(operations)
 
-    async def _carry_out(self, payment: Payment, operation: Operation) -> Payment:
-        act = self._gateway.capture if operation.kind is Kind.CAPTURE else self._gateway.refund
+    async def _carry_out(self, operation: Operation) -> Payment:
+        payment = await self._store.get(operation.payment_id)
         try:
             async with asyncio.timeout(self._patience):
-                await act(operation.id, payment.gateway_reference, operation.amount)
+                await self._ask(payment, operation)
         except (GatewayUnreachableError, TimeoutError) as fault:
             raise unreachable(payment) from fault
         return await self._store.close_operation(operation, self._clock())
+
+    async def _ask(self, payment: Payment, operation: Operation) -> None:
+        match operation.kind:
+            case Kind.CAPTURE:
+                await self._gateway.capture(operation.id, payment.gateway_reference, operation.amount)
+            case Kind.REFUND:
+                await self._gateway.refund(operation.id, payment.gateway_reference, operation.amount)
+            case _:
+                await self._gateway.cancel(payment.id)
 
     async def _repeated(self, existing: Payment, amount: Money) -> Payment:
         if existing.state is State.VOIDED:
             raise domain.PaymentCancelled(existing.order_id)
         if existing.amount != amount:
             raise domain.AmountDiffers(existing)
-        return await self._awaited(existing)
+        return _not_cancelled(await self._awaited(existing))
 
     async def _awaited(self, payment: Payment) -> Payment:
         """Let a request that is under way elsewhere come to its end before anybody asks what became of it."""
@@ -185,10 +207,7 @@ class Cashier:
         except PaymentChanged:
             # Somebody else settled it meanwhile, by the same answer or by cancelling: what they committed holds.
             _log.info("payment was settled by another", payment_id=payment.id)
-        settled = await self._store.get(payment.id)
-        if settled.state is State.VOIDED:
-            raise domain.PaymentCancelled(payment.order_id)
-        return settled
+        return await self._store.get(payment.id)
 
 
 class Leftovers:
@@ -209,6 +228,21 @@ class Leftovers:
                 await asyncio.wait_for(stop.wait(), self._interval)
             except TimeoutError:
                 continue
+
+
+def _not_cancelled(payment: Payment) -> Payment:
+    if payment.state is State.VOIDED:
+        raise domain.PaymentCancelled(payment.order_id)
+    return payment
+
+
+@contextlib.contextmanager
+def _left_for_later(payment_id: str) -> Iterator[None]:
+    """Let the trouble of one payment not keep the others from being settled."""
+    try:
+        yield
+    except errors.Error as fault:
+        _log.warning("payment not settled yet", payment_id=payment_id, error=str(fault), kind=type(fault).__name__)
 
 
 def unreachable(payment: Payment) -> errors.Unavailable:

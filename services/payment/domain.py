@@ -66,7 +66,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A capture or refund on its way to the gateway, which knows it by its id: repeated, it moves money once."""
+    """A capture, refund or void on its way to the gateway, which knows it by a key: repeated, it moves money once."""
 
     id: str
     payment_id: str
@@ -192,7 +192,7 @@ def failed(payment: Payment, reason: str, now: datetime) -> Payment:
 
 def voided(payment: Payment, now: datetime) -> Payment:
     """The gateway no longer holds anything."""
-    _require(payment, Kind.VOID, State.PENDING, State.AUTHORIZED)
+    check_void(payment)
     return replace(_moved(payment, now), state=State.VOIDED)
 
 
@@ -218,6 +218,49 @@ def check_refund(payment: Payment, amount: Money) -> None:
     """Raise what forbids giving the amount back, if anything does."""
     _require(payment, Kind.REFUND, State.CAPTURED)
     _check_left(payment, Kind.REFUND, amount)
+
+
+def check_void(payment: Payment) -> None:
+    """Raise what forbids giving up the hold, if anything does."""
+    _require(payment, Kind.VOID, State.PENDING, State.AUTHORIZED)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """The open operations of a payment: what they may come to move, and whether one of them is a void."""
+
+    captures: Money
+    refunds: Money
+    void: bool
+
+
+def beside(payment: Payment, under_way: UnderWay, kind: Kind) -> Payment:
+    """What is left of a payment for an operation of that kind, should all others come about that take from it.
+
+    What others would add doesn't count: money that is being captured may never come, so it can't be refunded yet.
+    """
+    if kind is Kind.REFUND:
+        return replace(payment, refunded=payment.refunded + under_way.refunds)
+    if under_way.void:
+        return replace(payment, state=State.VOIDED)
+    if under_way.captures:
+        return replace(payment, state=State.CAPTURED, captured=payment.captured + under_way.captures)
+    return payment
+
+
+def effect(operation: Operation, payment: Payment, now: datetime) -> tuple[Payment, tuple[Kind, Money] | None] | None:
+    """What an operation that the gateway carried out makes of the payment, and the movement to note; None if nothing.
+
+    A payment that was declined while its void was under way stays as it is.
+    """
+    if operation.kind is Kind.CAPTURE:
+        return captured(payment, operation.amount, now), (operation.kind, operation.amount)
+    if operation.kind is Kind.REFUND:
+        return refunded(payment, operation.amount, now), (operation.kind, operation.amount)
+    if payment.state is State.FAILED:
+        return None
+    held = payment.state is State.AUTHORIZED
+    return voided(payment, now), (Kind.VOID, payment.authorized) if held else None
 
 
 def left(payment: Payment, kind: Kind) -> Money:

@@ -45,7 +45,7 @@ class PaymentService(payment_service_pb2_grpc.PaymentServiceServicer):
 
     async def GetPayment(self, request: pb.GetPaymentRequest, _: object) -> payment_pb2.Payment:
         """Give one payment; see the contract."""
-        return payment_to_proto(await self._visible(request.id))
+        return payment_to_proto(await self._cashier.looked_up(await self._visible(request.id)))
 
     async def ListPayments(self, request: pb.ListPaymentsRequest, _: object) -> pb.ListPaymentsResponse:
         """Give a page of payments; see the contract."""

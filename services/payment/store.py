@@ -1,7 +1,6 @@
 """All SQL of the payment service. A change of a payment, its event and its ledger entry are one commit."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,16 @@ from services.common.ids import new_id
 from services.common.money import Money
 from services.payment import domain
 from services.payment.adapters.gateway import Approved, Declined
-from services.payment.domain import Kind, LedgerEntry, Operation, Payment, PaymentChanged, PaymentNotFound, State
+from services.payment.domain import (
+    Kind,
+    LedgerEntry,
+    Operation,
+    Payment,
+    PaymentChanged,
+    PaymentNotFound,
+    State,
+    UnderWay,
+)
 from services.payment.events import event_of
 
 _ADD = f"""
@@ -69,7 +77,8 @@ FROM operations o JOIN payments p ON p.id = o.payment_id
 """
 _OPEN_AMOUNTS = """
 SELECT coalesce(sum(amount) FILTER (WHERE kind = 'CAPTURE'), 0) AS captures,
-       coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0) AS refunds
+       coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0) AS refunds,
+       count(*) FILTER (WHERE kind = 'VOID') > 0 AS void
 FROM operations WHERE payment_id = CAST(:id AS uuid) AND NOT done
 """
 
@@ -124,7 +133,7 @@ class PaymentStore:
     ) -> Operation:
         """Commit an operation of the amount that `decide` allows; or find the one of the same request id, open or done.
 
-        `decide` is given the payment under its lock, as if all open operations were done.
+        `decide` is given the payment under its lock, beside what the open operations may take from it.
         """
         async with self._database.transaction() as connection:
             payment = await _locked(connection, payment_id)
@@ -136,7 +145,7 @@ class PaymentStore:
                 )
                 if found:
                     return found[0]
-            amount = decide(await _as_if_done(connection, payment))
+            amount = decide(domain.beside(payment, await _under_way(connection, payment), kind))
             operation = Operation(new_id(), payment_id, kind, amount, request_id)
             await _add_operation(connection, operation)
             return operation
@@ -149,10 +158,8 @@ class PaymentStore:
                 text("UPDATE operations SET done = true WHERE id = CAST(:id AS uuid) AND NOT done RETURNING id"),
                 {"id": operation.id},
             )
-            if closed.first() is not None:
-                move = domain.captured if operation.kind is Kind.CAPTURE else domain.refunded
-                moved = move(payment, operation.amount, now)
-                await _save(connection, moved, (operation.kind, operation.amount))
+            if closed.first() is not None and (effect := domain.effect(operation, payment, now)):
+                await _save(connection, *effect)
             return await _get(connection, operation.payment_id)
 
     async def unsettled(self, older_than: timedelta, limit: int) -> list[str]:
@@ -219,14 +226,10 @@ async def _operations(connection: AsyncConnection, where: str, parameters: Mappi
     ]
 
 
-async def _as_if_done(connection: AsyncConnection, payment: Payment) -> Payment:
+async def _under_way(connection: AsyncConnection, payment: Payment) -> UnderWay:
     row = (await connection.execute(text(_OPEN_AMOUNTS), {"id": payment.id})).one()
     currency_code = payment.amount.currency_code
-    return replace(
-        payment,
-        captured=payment.captured + Money(currency_code, int(row.captures)),
-        refunded=payment.refunded + Money(currency_code, int(row.refunds)),
-    )
+    return UnderWay(Money(currency_code, int(row.captures)), Money(currency_code, int(row.refunds)), row.void)
 
 
 async def _add_operation(connection: AsyncConnection, operation: Operation) -> None:

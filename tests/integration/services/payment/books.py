@@ -47,4 +47,5 @@ def audit(postgres: Postgres) -> None:
     """Compare payments with their ledger, their events, and what the gateway did."""
     with postgres.superuser("payment") as connection:
         for question in (OPEN, UNBALANCED, UNTOLD, OTHERWISE_AT_THE_GATEWAY, MOVED_OTHERWISE):
-            assert connection.execute(question.encode()).fetchall() == []
+            if rows := connection.execute(question.encode()).fetchall():
+                raise AssertionError(f"{question}gives {rows}")

@@ -15,6 +15,7 @@ class Gateway(Sandbox):
 
     - `cut`: requests do not arrive.
     - `mute`: they arrive, and the reply is lost.
+    - `lost`: references of accounts for which they do not arrive.
     - `open`: while it is not set, requests to move money wait before they arrive.
     """
 
@@ -24,6 +25,7 @@ class Gateway(Sandbox):
         self.authorizations = 0
         self.cut = False
         self.mute = False
+        self.lost: set[str] = set()
         self.open = asyncio.Event()
         self.open.set()
         self.waiting = asyncio.Event()
@@ -47,16 +49,18 @@ class Gateway(Sandbox):
     async def capture(self, key: str, reference: str, amount: Money) -> None:
         """Take money."""
         async with self._line():
-            await self._turn()
+            await self._turn(reference)
             await super().capture(key, reference, amount)
 
     async def refund(self, key: str, reference: str, amount: Money) -> None:
         """Give money back."""
         async with self._line():
-            await self._turn()
+            await self._turn(reference)
             await super().refund(key, reference, amount)
 
-    async def _turn(self) -> None:
+    async def _turn(self, reference: str) -> None:
+        if reference in self.lost:
+            raise GatewayUnreachableError
         self.waiting.set()
         await self.open.wait()
 

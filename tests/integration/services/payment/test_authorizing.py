@@ -1,7 +1,8 @@
 """Money is held once for each order, whatever is repeated, lost or cancelled on the way."""
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from services.common.money import Money
 from services.payment.cashier import Cashier
 from services.payment.domain import AmountDiffers, PaymentCancelled, State
 from services.payment.store import PaymentStore
+from tests.integration.services.payment.conftest import PATIENCE
 from tests.integration.services.payment.gateway import Gateway
 
 CUSTOMER = "01890000-0000-7000-8000-00000000c001"
@@ -145,4 +147,17 @@ async def test_authorize_and_cancel_at_once_end_with_nothing_held(cashier: Cashi
         await cashier.cancel_order(order_id)
         payment = await store.of_order(order_id)
         assert payment is not None
-        assert payment.state is State.VOIDED
+        assert payment.state in {State.VOIDED, State.FAILED}
+
+
+async def test_a_payment_that_nobody_waits_for_is_resolved_by_whoever_looks_at_it(
+    cashier: Cashier, gateway: Gateway, store: PaymentStore
+) -> None:
+    """One whose request may still be under way is left alone."""
+    gateway.mute = True
+    payment = await cashier.authorize(new_id(), CUSTOMER, PRICE, "tok_visa")
+    gateway.mute = False
+    fresh = replace(payment, create_time=datetime.now(UTC))
+    assert (await cashier.looked_up(fresh)).state is State.PENDING
+    await asyncio.sleep(PATIENCE.total_seconds())
+    assert (await cashier.looked_up(await store.get(payment.id))).state is State.AUTHORIZED
