@@ -17,7 +17,7 @@ class MeshSettings(BaseSettings):
     """Who this process is, where it listens, and how it reaches the mesh. Durations are in seconds."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
     service: str = Field(min_length=1, description="name of the service in Consul, such as order")

@@ -120,10 +120,8 @@ def _translated() -> Iterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, PoolTimeoutError) as failure:
-        if _is_not_text(failure):
-            raise errors.InvalidArgument(
-                "a text holds the character NUL; leave it out", reason="TEXT_INVALID"
-            ) from None
+        if isinstance(failure, DataError):
+            raise _refusal(failure) from None
         error = _error_of(failure)
         if error is None:
             raise
@@ -135,9 +133,11 @@ def _state(failure: Exception) -> str:
     return getattr(getattr(failure, "orig", None), "sqlstate", None) or ""
 
 
-def _is_not_text(failure: Exception) -> bool:
-    """Whether PostgreSQL, or before it the driver, refused a text for its NUL, which contracts do not forbid."""
-    return isinstance(failure, DataError) and (_state(failure) in _NOT_TEXT or "NUL" in str(failure.orig))
+def _refusal(failure: DataError) -> errors.InvalidArgument:
+    """A value that PostgreSQL, or before it the driver, refused: no contract can rule out all of them."""
+    if _state(failure) in _NOT_TEXT or "NUL" in str(failure.orig):
+        return errors.InvalidArgument("a text holds the character NUL; leave it out", reason="TEXT_INVALID")
+    return errors.InvalidArgument("a value of the request, such as its page token, is none", reason="VALUE_INVALID")
 
 
 def _error_of(failure: DBAPIError | PoolTimeoutError) -> errors.Error | None:

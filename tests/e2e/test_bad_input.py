@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.common import paging
 from tests.e2e.shop import Client, Json, Shop, fields_of, order_of, reason_of
 
 WRONG_ORDERS: dict[str, tuple[Json, str]] = {
@@ -67,6 +68,20 @@ def test_errors_have_one_shape_everywhere(customer: Client, verb: str, path: str
     assert reply.headers["content-type"].startswith("application/json")
     assert reason_of(reply)
     assert reply.headers["x-request-id"]
+
+
+def test_a_made_up_cursor_is_refused(customer: Client) -> None:
+    """Page tokens are no secret: anybody can write one of the right form."""
+    made_up = paging.encode("no cursor", {"owner": customer.user["id"], "customer_id": None, "state": None})
+    reply = customer.http.get("/api/v1/orders", params={"pageToken": made_up})
+    assert (reply.status_code, reply.json()["code"]) == (400, 3), reply.text
+
+
+def test_text_that_no_database_takes_is_refused(shop: Shop) -> None:
+    """JSON can say NUL, PostgreSQL can't."""
+    body = {"email": "nul@example.com", "password": "correct horse battery", "displayName": "A\0B"}
+    reply = shop.stranger.http.post("/api/v1/auth/register", json=body)
+    assert (reply.status_code, reply.json()["code"]) == (400, 3), reply.text
 
 
 def test_a_body_that_is_too_large_is_refused(customer: Client) -> None:
