@@ -1,0 +1,60 @@
+"""What the mesh itself costs: a server as each service has it, around a method that has its answer ready.
+
+Run as `python -m bench.gated ORDER`, the order as hexadecimal bytes, it serves GetOrder on a free port, which it
+prints, until its input ends.
+"""
+
+import asyncio
+import os
+import sys
+
+import grpc
+import uvloop
+
+from mesh.contract import Contract
+from mesh.gate import Gate
+from mesh.server import SERVER_OPTIONS
+from mesh.settings import MeshSettings
+from mesh.telemetry import configure_logging
+from mesh.tracing import configure_tracing, server_interceptor
+from ordermesh.order.v1 import order_pb2, order_service_pb2
+
+SERVICE = "ordermesh.order.v1.OrderService"
+HOST = "127.0.0.1"
+PEER_TOKEN = "bench"  # noqa: S105 - it opens this server only, which knows nothing
+
+
+def ready(order: order_pb2.Order) -> grpc.GenericRpcHandler:
+    """Give everybody the same order."""
+
+    async def get_order(_: order_service_pb2.GetOrderRequest, __: object) -> order_pb2.Order:
+        return order
+
+    handler: grpc.RpcMethodHandler[order_service_pb2.GetOrderRequest, order_pb2.Order]
+    handler = grpc.unary_unary_rpc_method_handler(
+        get_order,
+        request_deserializer=order_service_pb2.GetOrderRequest.FromString,
+        response_serializer=order_pb2.Order.SerializeToString,
+    )
+    return grpc.method_handlers_generic_handler(SERVICE, {"GetOrder": handler})
+
+
+async def serve(order: order_pb2.Order) -> None:
+    """Serve until standard input is closed, with the interceptors and the logging of mesh.server."""
+    tracing = configure_tracing(MeshSettings(service="bench", port=1, metrics_port=1))
+    gate = Gate(Contract.load(), PEER_TOKEN)
+    server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
+    server.add_generic_rpc_handlers((ready(order),))
+    print(server.add_insecure_port(f"{HOST}:0"), flush=True)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123, ASYNC230 - os.devnull is no path of ours
+        sys.stdout = nowhere
+        configure_logging("INFO", "bench")
+        await server.start()
+        await asyncio.to_thread(sys.stdin.read)
+        await server.stop(0)
+        tracing.shutdown()
+        sys.stdout = sys.__stdout__
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(order_pb2.Order.FromString(bytes.fromhex(sys.argv[1]))))
