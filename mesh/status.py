@@ -1,11 +1,12 @@
 """How errors travel: mesh.errors to google.rpc.Status and back. The one place that knows both."""
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from mesh import errors
 
@@ -77,13 +78,11 @@ Details = tuple[
 
 
 def _read_details(failure: grpc.aio.AioRpcError) -> Details:
-    status = status_pb2.Status()
-    for key, value in failure.trailing_metadata() or ():
-        if key == DETAILS_KEY and isinstance(value, bytes):
-            try:
-                status.ParseFromString(value)
-            except DecodeError:
-                break
+    try:
+        status = rpc_status.from_call(cast("grpc.Call", failure)) or status_pb2.Status()
+    except (DecodeError, ValueError):
+        # Not of ours, or changed on the way: the code and the message still hold.
+        status = status_pb2.Status()
     return (
         _find(status, error_details_pb2.ErrorInfo()),
         _find(status, error_details_pb2.BadRequest()),
