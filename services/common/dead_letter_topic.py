@@ -20,6 +20,8 @@ HEADER_PREFIX = "dlq_"
 _CONFIRM_SECONDS = 20.0
 _FETCH_SECONDS = 15.0
 _LONGEST_ERROR = 2000
+# Which records are too large is for the topic to say; the client's own limit of 1 MB would keep some here for ever.
+_LARGEST_BYTES = 64 * 1024 * 1024
 
 
 class LostError(Exception):
@@ -90,6 +92,7 @@ class DeadLetterTopic:
                         "acks": "all",
                         "enable.idempotence": True,
                         "linger.ms": 0,
+                        "message.max.bytes": _LARGEST_BYTES,
                         "delivery.timeout.ms": int(_CONFIRM_SECONDS * 1000),
                     }
                 )
