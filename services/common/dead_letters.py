@@ -67,8 +67,14 @@ class Desk:
     async def discard(self, topic: str, event_id: int | None) -> None:
         """Give one event up."""
         event = await self._one(topic, event_id)
-        await self._parked.discard(topic, event.id)
+        await self._parked.discard(event, await self._identity(event))
         print(f"discarded: {_line(event)}")
+
+    async def _identity(self, event: ParkedEvent) -> str | None:
+        try:
+            return event_in(await self._letters.fetch(event)).id
+        except (LostError, UndecodableError):
+            return None
 
     async def _one(self, topic: str, event_id: int | None) -> ParkedEvent:
         for event in await self._parked.list(topic):

@@ -49,7 +49,17 @@ WHERE consumer = :consumer AND topic = :topic AND state = 'FAILED'
 """
 _FAIL = "UPDATE parked_events SET state = 'FAILED', reason = :reason, error = :error WHERE id = :id"
 _REMOVE = "DELETE FROM parked_events WHERE id = :id"
-_DISCARD = "DELETE FROM parked_events WHERE consumer = :consumer AND topic = :topic AND id = :id"
+# In the inbox, it counts as handled: copies of it that come later, or wait already, have no effect either.
+_DISCARD = """
+WITH gone AS (
+    DELETE FROM parked_events WHERE consumer = :consumer AND topic = :topic AND id = :id RETURNING consumer
+), known AS (
+    INSERT INTO inbox (consumer, event_id)
+    SELECT consumer, CAST(:event_id AS uuid) FROM gone WHERE CAST(:event_id AS uuid) IS NOT NULL
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM gone
+"""
 _COUNT = """
 SELECT count(*) FILTER (WHERE state = 'FAILED') AS failed, count(*) FILTER (WHERE state = 'WAITING') AS waiting
 FROM parked_events WHERE consumer = :consumer
@@ -157,22 +167,24 @@ class ParkedEvents:
 
     async def replay(self, topic: str, event_id: int | None) -> int:
         """Have the failed ones of the topic, or only one, handled again. Returns how many."""
-        return await self._change(_REPLAY, topic, event_id)
+        parameters = {"consumer": self._consumer, "topic": topic, "id": event_id}
+        async with self._database.autocommit() as connection:
+            return (await connection.execute(text(_REPLAY), parameters)).rowcount
 
-    async def discard(self, topic: str, event_id: int) -> int:
-        """Give one up for good; what waits behind it goes on. Returns how many there were."""
-        return await self._change(_DISCARD, topic, event_id)
+    async def discard(self, event: ParkedEvent, event_id: str | None) -> int:
+        """Give one up for good; what waits behind it goes on. Returns how many there were.
+
+        `event_id` is the event's own, by which its copies are known; None if it says none.
+        """
+        parameters = {"consumer": self._consumer, "topic": event.topic, "id": event.id, "event_id": event_id}
+        async with self._database.autocommit() as connection:
+            return int((await connection.execute(text(_DISCARD), parameters)).scalar_one())
 
     async def count(self) -> tuple[int, int]:
         """How many there are that failed, and that wait."""
         async with self._database.autocommit() as connection:
             row = (await connection.execute(text(_COUNT), {"consumer": self._consumer})).one()
             return row.failed, row.waiting
-
-    async def _change(self, statement: str, topic: str, event_id: int | None) -> int:
-        parameters = {"consumer": self._consumer, "topic": topic, "id": event_id}
-        async with self._database.autocommit() as connection:
-            return (await connection.execute(text(statement), parameters)).rowcount
 
 
 def _event(row: Row[tuple[object, ...]]) -> ParkedEvent:
