@@ -1,7 +1,8 @@
 """Events of orders, numbered by key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from ordermesh.order.v1 import order_events_pb2, order_pb2
 from services.common.ids import new_id
@@ -10,7 +11,9 @@ from services.common.received import Record
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def event(topic: str, key: str, sequence: int, *, partition: int = 0, **headers: bytes) -> Record:
+def event(
+    topic: str, key: str, sequence: int, *, partition: int = 0, headers: Mapping[str, bytes] = MappingProxyType({})
+) -> Record:
     """Return the record that tells of change `sequence` of order `key`. It has no offset before it is written."""
     confirmed = order_events_pb2.OrderConfirmed(order=order_pb2.Order(id=key))
     usual = {
@@ -24,7 +27,7 @@ def event(topic: str, key: str, sequence: int, *, partition: int = 0, **headers:
         "ce_actor": b"user:u1",
         "traceparent": TRACEPARENT.encode(),
     }
-    return Record(topic, partition, -1, key.encode(), confirmed.SerializeToString(), usual | headers)
+    return Record(topic, partition, -1, key.encode(), confirmed.SerializeToString(), {**usual, **headers})
 
 
 def events(topic: str, keys: Sequence[str], count: int, partitions: int = 1) -> list[Record]:

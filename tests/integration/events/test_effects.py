@@ -36,9 +36,7 @@ async def test_events_of_a_key_take_effect_in_their_order(
         await eventually(lambda: asyncio.to_thread(broker.committed, group, topic), len(sent) + len(again))
 
 
-async def test_a_clean_stop_tells_kafka_how_far_it_came(
-    broker: Broker, ledger: Ledger, group: str, topic: str
-) -> None:
+async def test_a_clean_stop_tells_kafka_how_far_it_came(broker: Broker, ledger: Ledger, group: str, topic: str) -> None:
     """Whoever is next begins there, with nothing to do again."""
     broker.send(events(topic, KEYS, 100, PARTITIONS))
     async with ledger.consuming(group, topic):

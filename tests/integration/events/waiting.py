@@ -9,14 +9,12 @@ T = TypeVar("T")
 PATIENCE_S = 20.0
 
 
-async def eventually(look: Callable[[], Awaitable[T]], wanted: T, *, within_s: float = PATIENCE_S) -> T:
+async def eventually(look: Callable[[], Awaitable[T]], wanted: object, *, within_s: float = PATIENCE_S) -> T:
     """Look again until what is seen is what is wanted; fail with the last that was seen."""
     return await until(look, lambda seen: seen == wanted, within_s=within_s)
 
 
-async def until(
-    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within_s: float = PATIENCE_S
-) -> T:
+async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within_s: float = PATIENCE_S) -> T:
     """Look again until what is seen is good; fail with the last that was seen."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within_s
