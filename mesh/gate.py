@@ -27,6 +27,9 @@ Method = Callable[[Any, Any], Any]
 OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 """What Consul's checks and tools call; they tell no more than that the service is there and its public contract."""
 
+LONGEST_REQUEST_ID = 128
+"""Every reply, log line and event repeats it."""
+
 
 class Gate(AsyncServerInterceptor):
     """Admits calls as their contract says. A method without a contract of ours is refused, but for OPEN_TO_ALL."""
@@ -96,7 +99,7 @@ class Visit:
         self.metadata: Metadata = {
             key: value for key, value in servicer_context.invocation_metadata() or () if isinstance(value, str)
         }
-        self._request_id = self.metadata.get(headers.REQUEST_ID) or context.new_request_id()
+        self._request_id = self.metadata.get(headers.REQUEST_ID, "")[:LONGEST_REQUEST_ID] or context.new_request_id()
         self._call = context.Call(self._request_id, context.Caller(peer=self.metadata.get(headers.PEER, "")))
 
     def __enter__(self) -> Self:
@@ -142,7 +145,7 @@ class Visit:
             (headers.REQUEST_ID, self._request_id),
             (status.DETAILS_KEY, status.details_of(error, self._request_id)),
         )
-        await self._context.abort(status.grpc_code(error), error.message, trailers)
+        await self._context.abort(status.grpc_code(error), status.shortened(error.message), trailers)
         raise AssertionError  # abort() never returns
 
     async def fail(self) -> NoReturn:

@@ -12,8 +12,12 @@ from mesh import errors
 
 DOMAIN = "ordermesh"
 DETAILS_KEY = "grpc-status-details-bin"
-# Status details travel in a header; whatever makes it bigger than servers take would lose the whole answer.
+# An error travels in headers, and of one with more than 16 KiB the other side sees RESOURCE_EXHAUSTED only. The sum of
+# these stays below, also when gRPC writes a text's bytes as %xx or in base64.
+MAX_TEXT_BYTES = 1024
 MAX_VIOLATIONS = 20
+MAX_VIOLATION_BYTES = 200
+MAX_DETAILS_BYTES = 6 * 1024
 
 M = TypeVar("M", bound=Message)
 
@@ -25,21 +29,28 @@ def grpc_code(error: errors.Error) -> grpc.StatusCode:
     return _GRPC_CODES[code_pb2.Code.Value(error.code)]
 
 
+def shortened(text: str, limit: int = MAX_TEXT_BYTES) -> str:
+    """Cut a text that is too long for a header."""
+    encoded = text.encode()
+    return text if len(encoded) <= limit else encoded[: limit - 3].decode(errors="ignore") + "..."
+
+
 def details_of(error: errors.Error, request_id: str) -> bytes:
     """Serialize the google.rpc.Status of an error; it always has an ErrorInfo (AIP-193)."""
+    metadata = {key: shortened(value) for key, value in error.metadata.items()}
     parts: list[Message] = [
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata)),
+        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata),
         error_details_pb2.RequestInfo(request_id=request_id),
     ]
-    if error.violations:
-        parts.append(_bad_request(error))
     if error.retry_after is not None:
         delay = duration_pb2.Duration()
         delay.FromTimedelta(error.retry_after)
         parts.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=error.message)
+    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=shortened(error.message))
     for part in parts:
         status.details.add().Pack(part)
+    if error.violations:
+        status.details.add().Pack(_bad_request(error, MAX_DETAILS_BYTES - status.ByteSize()))
     return status.SerializeToString()
 
 
@@ -59,15 +70,18 @@ def error_from(failure: grpc.aio.AioRpcError) -> errors.Error:
     )
 
 
-def _bad_request(error: errors.Error) -> error_details_pb2.BadRequest:
-    return error_details_pb2.BadRequest(
-        field_violations=[
-            error_details_pb2.BadRequest.FieldViolation(
-                field=each.field, description=each.description, reason=each.reason
-            )
-            for each in error.violations[:MAX_VIOLATIONS]
-        ]
-    )
+def _bad_request(error: errors.Error, room: int) -> error_details_pb2.BadRequest:
+    found = error_details_pb2.BadRequest()
+    for each in error.violations[:MAX_VIOLATIONS]:
+        found.field_violations.add(
+            field=shortened(each.field, MAX_VIOLATION_BYTES),
+            description=shortened(each.description, MAX_VIOLATION_BYTES),
+            reason=each.reason,
+        )
+        if found.ByteSize() > room:
+            del found.field_violations[-1]
+            break
+    return found
 
 
 Details = tuple[

@@ -72,3 +72,22 @@ def test_broken_details_do_not_hide_the_status() -> None:
     """The code and the sentence count without them."""
     error = status.error_from(failure(grpc.StatusCode.NOT_FOUND, "gone", (status.DETAILS_KEY, b"\xff\xff")))
     assert stated(error)[:3] == (errors.NotFound, "gone", "NOT_FOUND")
+
+
+def test_the_first_twenty_violations_are_enough() -> None:
+    """Whoever has more wrong is told of the rest the next time."""
+    violations = [errors.FieldViolation(f"lines[{at}]", "wrong") for at in range(50)]
+    arrived = status.error_from(received(errors.InvalidArgument("wrong", violations=violations)))
+    assert list(arrived.violations) == violations[:20]
+
+
+LONG = st.characters(codec="utf-8").map(lambda character: character * 5000)
+
+
+@given(LONG, LONG, st.integers(1, 30))
+def test_an_error_of_any_length_fits_into_a_header(message: str, more: str, count: int) -> None:
+    """As gRPC writes it: the sentence by its bytes as %xx, the details in base64."""
+    violations = [errors.FieldViolation(more, more, "REASON")] * count
+    error = errors.InvalidArgument(message, metadata={"a": more, "b": more}, violations=violations)
+    percent_encoded = 3 * len(status.shortened(message).encode())
+    assert percent_encoded + len(status.details_of(error, "r" * 128)) * 4 / 3 < 14 * 1024

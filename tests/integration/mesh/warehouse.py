@@ -1,0 +1,85 @@
+"""A process of the mesh in small: the inventory contract behind the gate, served on loopback and answered by a test."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from mesh import context, headers
+from mesh.client import Clients
+from mesh.contract import Contract
+from mesh.gate import Gate
+from mesh.server import SERVER_OPTIONS
+from mesh.settings import MeshSettings
+from ordermesh.inventory.v1 import inventory_pb2
+from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
+
+HOST = "127.0.0.1"
+SERVICE = "ordermesh.inventory.v1.InventoryService"
+PEER_TOKEN = "the-peer-token"
+EDGE = {headers.PEER: "edge", headers.PEER_TOKEN: PEER_TOKEN}
+ORDER_SERVICE = {headers.PEER: "order", headers.PEER_TOKEN: PEER_TOKEN}
+
+Answer = Callable[[Any], Awaitable[Message]]
+
+
+class Warehouse(inventory_grpc.InventoryServiceServicer):
+    """Answers GetStock (public), ReceiveStock (by permission) and ReserveStock (internal) as the test says.
+
+    `calls` are those that got through, as the method saw them.
+    """
+
+    def __init__(self) -> None:
+        """Answer with the stock or the reservation asked for."""
+        self.calls: list[context.Call] = []
+        self.answer: Answer | None = None
+
+    async def GetStock(self, request: Any, _: object) -> Any:  # noqa: ANN401, N802 - gRPC's own
+        """Tell the stock of a SKU."""
+        return await self._give(request, inventory_pb2.Stock(sku=request.sku))
+
+    async def ReceiveStock(self, request: Any, _: object) -> Any:  # noqa: ANN401, N802 - gRPC's own
+        """Book units."""
+        return await self._give(request, inventory_pb2.Stock(sku=request.sku, on_hand=request.quantity))
+
+    async def ReserveStock(self, request: Any, _: object) -> Any:  # noqa: ANN401, N802 - gRPC's own
+        """Hold units."""
+        return await self._give(request, inventory_pb2.Reservation(order_id=request.order_id))
+
+    async def _give(self, request: Message, usually: Message) -> Message:
+        self.calls.append(context.current())
+        return await self.answer(request) if self.answer else usually
+
+
+@asynccontextmanager
+async def listening(servicer: Warehouse, contract: Contract) -> AsyncIterator[str]:
+    """Serve on a free port and give the address."""
+    server = grpc.aio.server(interceptors=(Gate(contract, PEER_TOKEN),), options=SERVER_OPTIONS)
+    inventory_grpc.add_InventoryServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port(f"{HOST}:0")
+    await server.start()
+    try:
+        yield f"{HOST}:{port}"
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def calling(address: str, contract: Contract, **settings: Any) -> AsyncIterator[Clients]:  # noqa: ANN401
+    """Be the order service, which finds everybody at one address."""
+    told = MeshSettings(service="order", port=1, metrics_port=2, **{"peer_token": PEER_TOKEN} | settings)
+    clients = Clients(contract, told, target=lambda _domain: address)
+    try:
+        yield clients
+    finally:
+        await clients.close()
+
+
+def with_deadlines(contract: Contract, seconds: float) -> Contract:
+    """Give every method the same deadline."""
+    policies = (replace(each, deadline=timedelta(seconds=seconds)) for each in contract.methods)
+    return Contract({each.full_name: each for each in policies})
