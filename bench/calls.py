@@ -12,6 +12,7 @@ from bench.aside import beside
 from bench.load import OK, Outcome
 from mesh import errors
 
+ECHO = "bare echo"
 WARM_UP_S = 0.5
 
 Call = Callable[[], Awaitable[object]]
@@ -83,4 +84,4 @@ async def floor(request_size: int, reply_size: int) -> AsyncIterator[Target]:
         grpc.aio.insecure_channel(f"{echo.HOST}:{server.ready}") as channel,
     ):
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(echo.METHOD)
-        yield Target("echo", lambda: call(request), server.pid)
+        yield Target(ECHO, lambda: call(request), server.pid)

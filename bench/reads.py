@@ -21,6 +21,7 @@ from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_g
 from ordermesh.product.v1 import product_service_pb2, product_service_pb2_grpc
 
 ORDER, PRODUCT = gated.SERVICE, "ordermesh.product.v1.ProductService"
+ECHO = calls.ECHO
 MESH_ONLY = "GetOrder, mesh only"
 GET_ORDER, GET_PRODUCT = "GetOrder", "GetProduct"
 

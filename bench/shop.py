@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import math
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -123,11 +124,15 @@ class Shop:
 
     async def _do(self, path: str, body: Json, headers: Mapping[str, str] | None = None) -> Json:
         """Do what must work before anything can be measured. Raises BenchError."""
-        async with self._http.post(path, json=body, headers=headers) as reply:
-            if not reply.ok:
-                raise BenchError(f"POST {path} answers {reply.status} {(await reply.text())[:300]}; see make status")
-            answer: Json = await reply.json()
-            return answer
+        try:
+            async with self._http.post(path, json=body, headers=headers) as reply:
+                text, good = await reply.text(), reply.ok
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise BenchError(f"POST {path}: {str(error) or type(error).__name__}; see make status") from error
+        if not good:
+            raise BenchError(f"POST {path} answers {reply.status} {text[:300]}; see make status")
+        answer: Json = json.loads(text)
+        return answer
 
 
 @contextlib.asynccontextmanager
