@@ -52,6 +52,8 @@ def command(argv: Sequence[str]) -> None:
 
 def lines(runtime: Runtime) -> list[Line]:
     """Look at every program; empty when the supervisor does not run."""
+    if not (runtime.root / secrets.FILE_NAME).exists():
+        return []
     supervisor = Supervisor(runtime, secrets.ensure(runtime.root, runtime.topology.services))
     if not supervisor.answers():
         return []
