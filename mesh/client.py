@@ -109,14 +109,19 @@ class _Method:
     async def __call__(self, request: Message, *, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
         """Call, within the contract's deadline, what is left of the caller's, and `timeout`."""
         begun = time.perf_counter()
-        code = "OK"
+        code = "CANCELLED"
         try:
-            return await self._call(request, timeout=self._time(timeout), metadata=self._metadata())
+            answer = await self._call(request, timeout=self._time(timeout), metadata=self._metadata())
+            code = "OK"
+        except errors.Error as failure:
+            code = failure.code
+            raise
         except grpc.aio.AioRpcError as failure:
             code = failure.code().name
             raise status.error_from(failure) from failure
         finally:
             metrics.made(self._name, code).observe(time.perf_counter() - begun)
+        return answer
 
     def _time(self, timeout: float | None) -> float:
         left = min(each for each in (self._limit, timeout, context.current().remaining()) if each is not None)

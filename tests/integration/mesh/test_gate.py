@@ -1,8 +1,6 @@
 """What a call meets on its way to its method, over real gRPC: who is refused, what is said, and what never leaks."""
 
 import asyncio
-import base64
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -18,7 +16,15 @@ from mesh.gate import Gate
 from ordermesh.inventory.v1 import inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
-from tests.integration.mesh.warehouse import EDGE, ORDER_SERVICE, PEER_TOKEN, Warehouse, listening, with_deadlines
+from tests.integration.mesh.warehouse import (
+    EDGE,
+    ORDER_SERVICE,
+    PEER_TOKEN,
+    Warehouse,
+    claims_of,
+    listening,
+    with_deadlines,
+)
 
 ORDER_ID = "01890000-0000-7000-8000-0000000000a1"
 USER = "01890000-0000-7000-8000-00000000c001"
@@ -30,8 +36,7 @@ Metadata = Mapping[str, str]
 
 def claims(*permissions: str) -> dict[str, str]:
     """Make the header of a user's claims."""
-    payload = json.dumps({"sub": USER, "permissions": permissions}).encode()
-    return {headers.CLAIMS: base64.urlsafe_b64encode(payload).rstrip(b"=").decode()}
+    return {headers.CLAIMS: claims_of(USER, *permissions)}
 
 
 class Caller:

@@ -1,5 +1,7 @@
 """A process of the mesh in small: the inventory contract behind the gate, served on loopback and answered by a test."""
 
+import base64
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,6 +25,13 @@ SERVICE = "ordermesh.inventory.v1.InventoryService"
 PEER_TOKEN = "the-peer-token"
 EDGE = {headers.PEER: "edge", headers.PEER_TOKEN: PEER_TOKEN}
 ORDER_SERVICE = {headers.PEER: "order", headers.PEER_TOKEN: PEER_TOKEN}
+
+
+def claims_of(user_id: str, *permissions: str) -> str:
+    """Encode the claims of a user as the edge does."""
+    payload = json.dumps({"sub": user_id, "permissions": permissions}).encode()
+    return base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
+
 
 Answer = Callable[[Any], Awaitable[Message]]
 
