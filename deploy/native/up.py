@@ -10,8 +10,6 @@ from deploy.native import command_line, components, conclusion, demo, orphans, p
 from deploy.native.components import Components
 from deploy.native.errors import StackError
 from deploy.native.programs import Program, Stage
-from deploy.native.provision.api import ApiError
-from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import Secrets
 from deploy.native.starting import start
@@ -19,7 +17,6 @@ from deploy.native.steps import Report, Step, run
 from deploy.native.supervisor import Supervisor
 
 NOTICEABLE_S = 0.5
-SEED_PATIENCE_S = 20.0
 UNCHANGED = ": unchanged"
 # What a component has to have before others may use it. Each waits by itself for what it provisions.
 PROVISIONED: Mapping[str, tuple[tuple[str, Callable[[Runtime], str]], ...]] = {
@@ -89,7 +86,7 @@ def plan(runtime: Runtime, supervisor: Supervisor, catalogue: Mapping[str, Progr
     carried = ("connect", "slots", "topics")
     steps.append(Step("connectors", partial(_changes, provision.connectors, runtime), carried))
     everything = (*catalogue, "connectors")
-    steps.append(Step("catalogue", partial(_changes, _seed, runtime), everything))
+    steps.append(Step("catalogue", partial(_changes, provision.seed, runtime), everything))
     return steps
 
 
@@ -145,12 +142,6 @@ def _clear(runtime: Runtime, catalogue: Mapping[str, Program]) -> str:
         told = "\n".join(f"  {port} for {wanted[port]}: {holder}" for port, holder in taken.items())
         raise StackError(f"Ports are taken:\n{told}\nEnd what holds them, or set ORDERMESH_PORT_OFFSET=10000.")
     return f"{ended} ended" if ended else ""
-
-
-def _seed(runtime: Runtime) -> str:
-    """Bring in the catalogue; auth makes its admin a moment after it is healthy, and nobody logs in before."""
-    seed = partial(provision.seed, runtime)
-    return wait_for("the catalogue", seed, errors=(ApiError,), timeout_s=SEED_PATIENCE_S)
 
 
 def _changes(action: Callable[[Runtime], str], runtime: Runtime) -> str:

@@ -38,6 +38,7 @@ async def build(app: server.Application) -> None:
     admin = FirstAdmin(accounts, store, settings.admin_email, settings.admin_password.get_secret_value())
 
     app.add_check("signing keys", accounts.check)
+    app.add_check("first admin", admin.check)
     app.background("first admin", admin.run)
     app.serve(
         AuthService(accounts, store, lifetime),

@@ -96,6 +96,10 @@ class Accounts:
         await self.keys()
 
 
+class NoAdminYetError(Exception):
+    """The install's first admin is still being made."""
+
+
 class FirstAdmin:
     """Sees to it that the install has its admin and its signing key, as soon as the database answers."""
 
@@ -105,6 +109,12 @@ class FirstAdmin:
         self._store = store
         self._email = email
         self._password = password
+        self._seen_to = False
+
+    async def check(self) -> None:
+        """Raise until it is settled whether the install has its admin: before that nobody can set it up."""
+        if not self._seen_to:
+            raise NoAdminYetError
 
     async def run(self, _stop: asyncio.Event) -> None:
         """Create both if they are missing; whoever runs this starts it again when the database is away."""
@@ -116,6 +126,7 @@ class FirstAdmin:
                 await self._check_is_admin()
             else:
                 _log.info("admin created", user_id=user.id)
+        self._seen_to = True
 
     async def _check_is_admin(self) -> None:
         """Say so when somebody registered with the admin's email first: nobody is promoted by a setting."""
