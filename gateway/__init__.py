@@ -10,12 +10,12 @@ For whoever installs it:
     )
     changed = write(options, generator=<path of protoc-gen-openapi>)
 
-`write` puts `bootstrap.json` and `openapi.json` into `files.folder` (made with mode 0700 when missing) and answers with
-the names of those that differ from what was there: when there are any, a running Envoy must be started anew. Envoy is
-started with `envoy --config-path <folder>/bootstrap.json`, from any folder and without environment. It logs to stderr,
-and writes its access log, one JSON object a line, to stdout. It may be started before everything else. `GET /ready` on
-the admin port and `GET /healthz` on the others answer 200 once it serves. `--mode validate` checks the bootstrap
-without serving, and needs all of the files to be there.
+`write` puts `bootstrap.json`, `openapi.json` and the API page into `files.folder` (made with mode 0700 when missing)
+and answers with the names of those that differ from what was there: when there are any, a running Envoy must be started
+anew. Envoy is started with `envoy --config-path <folder>/bootstrap.json`, from any folder and without environment. It
+logs to stderr, and writes its access log, one JSON object a line, to stdout. It may be started before everything else.
+`GET /ready` on the admin port and `GET /healthz` on the others answer 200 once it serves. `--mode validate` checks the
+bootstrap without serving, and needs all of the files to be there.
 """
 
 from gateway.bootstrap import render

@@ -53,6 +53,17 @@ STATUS: Json = {
     },
     "required": ["code", "message"],
 }
+# What the types of google.type look like when they are filled in; the API page begins with these.
+EXAMPLES: dict[str, Json] = {
+    "Money": {"currencyCode": "EUR", "units": "19", "nanos": 990000000},
+    "PostalAddress": {
+        "regionCode": "DE",
+        "postalCode": "10115",
+        "locality": "Berlin",
+        "addressLines": ["Invalidenstrasse 1"],
+        "recipients": ["Dana Demo"],
+    },
+}
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -71,6 +82,8 @@ def describe(contract: Contract, *, generator: Path) -> Json:
     document["info"] = {"title": "ordermesh", "version": "v1", "description": INTRODUCTION.strip()}
     components = document["components"]
     components["schemas"]["Status"] = STATUS
+    for name, example in EXAMPLES.items():
+        components["schemas"][name]["example"] = example
     components["responses"] = {"Error": _error_response()}
     components["securitySchemes"] = {TOKEN: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     policies = {f"{policy.service.rpartition('.')[2]}_{policy.method}": policy for policy in contract.methods}

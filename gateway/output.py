@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway.bootstrap import render
 from gateway.openapi import describe
 from gateway.options import Options
+from gateway.pages import FILES, PAGE_FOLDER
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -18,6 +19,7 @@ def write(options: Options, *, generator: Path) -> tuple[str, ...]:
     """
     files = options.files
     content = {
+        **{files.folder / name: (PAGE_FOLDER / name).read_text(encoding="utf-8") for name in FILES},
         files.openapi: _json(describe(options.contract, generator=generator)),
         files.bootstrap: _json(render(options)),
     }

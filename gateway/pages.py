@@ -10,14 +10,21 @@ from gateway.options import Options
 PAGE_FOLDER = Path(__file__).with_name("page")
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 # The page loads its own files and talks to the edge it came from, and to nobody else.
-PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+# Should the script not load, no form may put a password into an address.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
 # Envoy refuses files that are larger than it was told.
 LARGEST_PAGE_BYTES = 2_097_152
-PAGES = {
-    "/docs": ("index.html", "text/html; charset=utf-8"),
-    "/docs/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/docs/page.css": ("page.css", "text/css; charset=utf-8"),
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
 }
+INDEX = "index.html"
+# Everything that the page is made of.
+FILES = (INDEX, "page.css", "page.js", "contract.js", "nodes.js", "session.js", "trial.js")
 
 
 def page_routes(options: Options) -> list[Json]:
@@ -25,7 +32,7 @@ def page_routes(options: Options) -> list[Json]:
     return [
         _redirect("/"),
         _redirect("/docs/"),
-        *(_file(path, PAGE_FOLDER / name, kind) for path, (name, kind) in PAGES.items()),
+        *(_file(_path(name), options.files.folder / name, TYPES[Path(name).suffix]) for name in FILES),
         _file("/openapi.json", options.files.openapi, "application/json"),
         reply({"prefix": "/"}, 404, MESSAGES[404]),
     ]
@@ -39,6 +46,10 @@ def reply(match: Json, status: int, body: str, more: Mapping[str, str] | None = 
         "response_headers_to_add": headers(more or {}),
         "typed_per_filter_config": _as_it_is(),
     }
+
+
+def _path(name: str) -> str:
+    return "/docs" if name == INDEX else f"/docs/{name}"
 
 
 def _redirect(path: str) -> Json:

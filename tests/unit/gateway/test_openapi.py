@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from deploy.native import components
 from deploy.native.runtime import Runtime
 from gateway.envoy import Json
-from gateway.openapi import OpenApiError, describe
+from gateway.openapi import EXAMPLES, OpenApiError, describe
 from mesh.contract import AccessKind, Contract, MethodPolicy
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -122,6 +122,16 @@ def references(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
     elif isinstance(value, list):
         for each in value:
             yield from references(each)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_has_fields_of_its_type(document: Json, name: str) -> None:
+    """And values of the right kind."""
+    schema = document["components"]["schemas"][name]
+    kinds = {"string": str, "integer": int, "array": list}
+
+    for field, value in schema["example"].items():
+        assert isinstance(value, kinds[schema["properties"][field]["type"]])
 
 
 def test_descriptions_are_prose(document: Json) -> None:

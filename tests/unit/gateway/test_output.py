@@ -1,6 +1,7 @@
 """What is written for Envoy: private, whole, and only when it says something new."""
 
 import json
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from gateway import Options, output, render
 from gateway.openapi import OpenApiError
+from gateway.pages import PAGE_FOLDER
 
 GENERATOR = Path("protoc-gen-openapi")
 
@@ -32,9 +34,21 @@ def test_only_the_owner_may_read_what_holds_the_secret(installed: Options) -> No
 
 def test_it_says_what_changed(installed: Options) -> None:
     """Nothing the second time, and then only what is different."""
-    assert set(output.write(installed, generator=GENERATOR)) == {"openapi.json", "bootstrap.json"}
+    assert {"openapi.json", "bootstrap.json"} < set(output.write(installed, generator=GENERATOR))
     assert output.write(installed, generator=GENERATOR) == ()
     assert output.write(replace(installed, zone="zone-b"), generator=GENERATOR) == ("bootstrap.json",)
+
+
+def test_the_page_is_written_too_so_that_a_change_of_it_is_seen(
+    installed: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Envoy reads it once, when it starts."""
+    output.write(installed, generator=GENERATOR)
+    shutil.copytree(PAGE_FOLDER, tmp_path / "page")
+    (tmp_path / "page" / "page.css").write_text("body { color: red }")
+    monkeypatch.setattr(output, "PAGE_FOLDER", tmp_path / "page")
+
+    assert output.write(installed, generator=GENERATOR) == ("page.css",)
 
 
 def test_what_an_interrupted_write_left_is_replaced(installed: Options) -> None:
