@@ -15,6 +15,7 @@ from services.common.database import Database
 from services.common.handling import Patience
 from services.common.inbox import INBOX_TABLES
 from services.common.settings import ServiceSettings
+from tests.integration.events.waiting import until
 
 SERVICE = "events-test"
 QUICK = Patience(attempts=3, first_pause=0.05, longest_pause=0.2)
@@ -100,6 +101,10 @@ class Ledger:
                 text("SELECT key, array_agg(sequence ORDER BY number) AS numbers FROM effects GROUP BY key")
             )
             return {row.key: list(row.numbers) for row in rows}
+
+    async def reaches(self, count: int) -> None:
+        """Wait until there are so many effects."""
+        await until(self.count, lambda found: found >= count)
 
     async def count(self, table: str = "effects") -> int:
         """Count the rows of a table."""

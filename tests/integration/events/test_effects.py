@@ -7,7 +7,7 @@ from tests.integration.events.broker import Broker
 from tests.integration.events.conftest import PARTITIONS
 from tests.integration.events.examples import event, events
 from tests.integration.events.ledger import Ledger
-from tests.integration.events.waiting import eventually, until
+from tests.integration.events.waiting import eventually
 
 KEYS = [f"o{number}" for number in range(7)]
 
@@ -40,7 +40,7 @@ async def test_a_clean_stop_tells_kafka_how_far_it_came(broker: Broker, ledger: 
     """Whoever is next begins there, with nothing to do again."""
     broker.send(events(topic, KEYS, 100, PARTITIONS))
     async with ledger.consuming(group, topic):
-        await until(ledger.count, lambda count: count >= 50)
+        await ledger.reaches(50)
     handled = await ledger.count()
     assert 50 <= handled < 700
     assert broker.committed(group, topic) == handled
