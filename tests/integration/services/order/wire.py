@@ -9,23 +9,38 @@ from services.order.domain.order import Line
 from services.order.saga import Authorization, Inventory, Payment
 
 
+class ProcessDiedError(Exception):
+    """Here the process was killed."""
+
+
 @dataclass
 class Wire:
-    """How reliable the way to other services is: how many of a hundred requests, and of a hundred replies, get lost."""
+    """How reliable the way to other services is: how many of a hundred requests, and of a hundred replies, get lost.
+
+    `crossings_to_live`: after so many requests and replies the order service dies; None if it doesn't.
+    """
 
     lost_requests: int = 0
     lost_replies: int = 0
     luck: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - luck, not secrecy
 
+    crossings_to_live: int | None = None
+
     def request(self) -> None:
-        """Lose a request, or not."""
-        if self.luck.randrange(100) < self.lost_requests:
-            raise errors.Unavailable("the request was lost")
+        """Let a request through, or not."""
+        self._cross(self.lost_requests)
 
     def reply(self) -> None:
-        """Lose a reply, or not."""
-        if self.luck.randrange(100) < self.lost_replies:
-            raise errors.Unavailable("the reply was lost")
+        """Let a reply through, or not."""
+        self._cross(self.lost_replies)
+
+    def _cross(self, percent_lost: int) -> None:
+        if self.crossings_to_live is not None:
+            if self.crossings_to_live == 0:
+                raise ProcessDiedError
+            self.crossings_to_live -= 1
+        if self.luck.randrange(100) < percent_lost:
+            raise errors.Unavailable("lost on the way")
 
 
 class FarInventory:
