@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.integration.gateway.conftest import Edge
+from tests.integration.gateway.installation import Edge
 from tests.integration.gateway.test_rest import reason
 from tests.integration.gateway.tokens import bearer, token
 
