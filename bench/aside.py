@@ -5,10 +5,11 @@ Such a module says on its first line that it is ready, works until its input end
 
 import asyncio
 import contextlib
+import subprocess
 import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from subprocess import PIPE
 
 from bench.errors import BenchError
 
@@ -25,16 +26,21 @@ class Aside:
 @contextlib.asynccontextmanager
 async def beside(module: str, *arguments: str) -> AsyncIterator[Aside]:
     """Run `python -m module` until the block ends. Raises BenchError when it does not start or fails."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, stdin=PIPE, stdout=PIPE)
+    process = _start(module, arguments)
     try:
-        line = await process.stdout.readline() if process.stdout else b""
+        line = await asyncio.to_thread(process.stdout.readline) if process.stdout else b""
         if not line:
             raise BenchError(f"{module} does not start; its error stands above")
         aside = Aside(process.pid, line.decode().strip())
         yield aside
     finally:
         # Closes its input, which ends it.
-        rest, _ = await process.communicate(b"")
+        rest, _ = await asyncio.to_thread(process.communicate)
     if process.returncode:
         raise BenchError(f"{module} failed; its error stands above")
     aside.found = rest.decode().strip()
+
+
+def _start(module: str, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    """Not by the event loop: uvloop forks, which gRPC's threads in this process do not like; Python itself does not."""
+    return subprocess.Popen([sys.executable, "-m", module, *arguments], stdin=PIPE, stdout=PIPE)  # noqa: S603 - our own

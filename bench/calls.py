@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 
@@ -13,19 +13,21 @@ from bench.load import OK, Outcome
 from mesh import errors
 
 ECHO = "bare echo"
+# So that connections and caches are as they mostly are.
 WARM_UP_S = 0.5
+TURNS = 5
 
 Call = Callable[[], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Calls:
     """What so many calls at once brought, and the CPU seconds that the server spent on them."""
 
     target: str
     clients: int
-    outcome: Outcome
-    server_cpu: float
+    outcome: Outcome = field(default_factory=Outcome)
+    server_cpu: float = 0.0
 
     @property
     def server_cpu_per_call(self) -> float:
@@ -45,19 +47,24 @@ class Target:
 async def compare(targets: Sequence[Target], clients: Sequence[int], seconds: float) -> list[Calls]:
     """Call each target with each number of clients, for so many seconds each.
 
-    The targets take turns at each number, so that a machine that slows down meanwhile is unjust to none.
+    The targets take turns, a short time each, so that a machine that is busy for a while is unjust to none.
     """
-    return [await measure(target, number, seconds) for number in clients for target in targets]
+    found = []
+    for number in clients:
+        sums = [Calls(target.name, number) for target in targets]
+        for target in targets:
+            await load.closed(asking(target.call), number, WARM_UP_S)
+        for _ in range(TURNS):
+            for target, calls in zip(targets, sums, strict=True):
+                await _turn(target, calls, seconds / TURNS)
+        found += sums
+    return found
 
 
-async def measure(target: Target, clients: int, seconds: float) -> Calls:
-    """Call one target, with a short run first so that connections and caches are as they mostly are."""
-    ask = asking(target.call)
-    await load.closed(ask, clients, WARM_UP_S)
+async def _turn(target: Target, calls: Calls, seconds: float) -> None:
     before = Cpu.read({target.name: target.pid})
-    outcome = await load.closed(ask, clients, seconds)
-    spent = Cpu.read({target.name: target.pid}).since(before)[target.name]
-    return Calls(target.name, clients, outcome, spent)
+    calls.outcome += await load.closed(asking(target.call), calls.clients, seconds)
+    calls.server_cpu += Cpu.read({target.name: target.pid}).since(before)[target.name]
 
 
 def asking(call: Call) -> load.Ask:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Self
 
 from bench.latency import Latency
 
@@ -47,6 +48,12 @@ class Outcome:
     def latency(self) -> Latency:
         """How long the good calls took."""
         return Latency.of(self.durations)
+
+    def __iadd__(self, other: Self) -> Self:
+        self.seconds += other.seconds
+        self.durations += other.durations
+        self.answers += other.answers
+        return self
 
     def record(self, answer: str, duration: float) -> None:
         """Note one call. How soon an error came is of no interest."""

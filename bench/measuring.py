@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import accounts, billing, calls, load, machine, reads, receiver, shop
+from bench import accounts, billing, calls, load, machine, reads, receiver, report, shop
 from bench.aside import beside
 from bench.billing import Bill
 from bench.calls import Calls
@@ -82,7 +82,7 @@ class Measuring:
         async with billing.billed(self._stack.pids, self._rest) as bill:
             outcome = await load.closed(open_shop.place, clients, self._plan.seconds)
         self._bills.append(bill)
-        self._say(f"orders, {clients} clients: {outcome.rate:.1f} a second {outcome.errors or ''}")
+        self._say(f"orders, {report.clients(clients)}: {outcome.rate:.1f} a second {outcome.errors or ''}")
         return placing(outcome, bill, clients=clients)
 
     async def _pace(self, open_shop: Shop, rate: float) -> tuple[Placing, Delivery]:
@@ -101,9 +101,8 @@ class Measuring:
         async with reads.targets(self._stack, open_shop.last, open_shop.product_id) as (targets, sizes):
             measured = await calls.compare(targets, CLIENTS, self._plan.seconds)
         for each in measured:
-            self._say(
-                f"{each.target}, {each.clients} callers: {each.outcome.rate:.0f} a second {each.outcome.errors or ''}"
-            )
+            who, done = f"{each.target}, {report.clients(each.clients)}", each.outcome
+            self._say(f"{who}: {done.rate:.0f} a second {done.errors or ''}")
         return [reading(each) for each in measured], dict(sizes)
 
 

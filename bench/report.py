@@ -44,6 +44,11 @@ def milliseconds(seconds: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004
 
 
+def clients(count: int) -> str:
+    """Say how many."""
+    return f"{count} client" if count == 1 else f"{count} clients"
+
+
 def ratio(results: Results, target: str) -> float:
     """Compare how often a target answers with how often the echo does, at the most callers; NaN without either."""
     most = max((each.clients for each in results.readings), default=0)
@@ -67,7 +72,7 @@ def _headlines(results: Results) -> list[Row]:
         ("CPU of one order, our Python, in echoes served", f"{ours / echo:.0f}", ""),
         ("CPU of one order, our Python, ms", milliseconds(ours), "≤ 5"),
         ("CPU of one order, everything, ms", milliseconds(everything), "≤ 10"),
-        (f"orders/s at {eight.clients} clients", f"{eight.rate:.1f}", "≥ 150"),
+        (f"orders/s at {clients(eight.clients)}", f"{eight.rate:.1f}", "≥ 150"),
         ("order placed at 70 % of saturation, p95 ms", milliseconds(results.paced[-1].latency.p95), "< 200"),
         ("commit to consumer, p95 ms", milliseconds(results.deliveries[-1].age.p95), "< 100"),
         ("memory of everything, MB", f"{sum(results.memory.values()) / MIB:.0f}", ""),
@@ -123,11 +128,11 @@ def _all(results: Results) -> list[Placing]:
 
 
 def _load(placing: Placing) -> str:
-    return f"{placing.clients} clients" if placing.clients else f"{placing.offered:.0f}/s"
+    return clients(placing.clients) if placing.clients else f"{placing.offered:.0f}/s"
 
 
 def _cpu(results: Results) -> str:
-    columns = [f"{each.clients} clients" for each in results.placings]
+    columns = [clients(each.clients) for each in results.placings]
     names = sorted(results.rest, key=lambda name: -results.placings[-1].cpu.get(name, 0.0))
     rows = [_cpu_row(results, name, {name}) for name in names]
     rows += [_cpu_row(results, "our Python", set(results.python)), _cpu_row(results, "everything", set(names))]

@@ -25,6 +25,8 @@ SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
+# What the transcoder refuses instead of guessing; the last is a body that contradicts the path.
+VALIDATIONS = ("reject_unknown_method", "reject_unknown_query_parameters", "reject_binding_body_field_collisions")
 INTERNAL_HEADERS = ("x-envoy-upstream-service-time", "grpc-accept-encoding")
 
 
@@ -65,7 +67,7 @@ def transcoder(options: Options, *, print_defaults: bool) -> Json:
         convert_grpc_status=True,
         match_incoming_request_route=True,
         print_options={"always_print_primitive_fields": print_defaults},
-        request_validation_options={"reject_unknown_method": True, "reject_unknown_query_parameters": True},
+        request_validation_options=dict.fromkeys(VALIDATIONS, True),
         max_request_body_size=largest,
         max_response_body_size=8 * largest,
     )

@@ -5,6 +5,7 @@ what follows the sign, and `:verb` may end the path.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.envoy import Json
@@ -12,7 +13,7 @@ from gateway.envoy import Json
 ONE_SEGMENT = "[^/:]+"
 THE_REST = "[^:]+"
 
-_PART = re.compile(r"\{[\w.]+(?:=(?P<pattern>[^}]+))?\}|(?P<rest>\*\*)|(?P<one>\*)|(?P<text>[^{*]+)")
+_PART = re.compile(r"\{(?P<name>[\w.]+)(?:=(?P<pattern>[^}]+))?\}|(?P<rest>\*\*)|(?P<one>\*)|(?P<text>[^{*]+)")
 _WILD = re.compile(r"[{*]")
 
 
@@ -28,6 +29,12 @@ class PathTemplate:
         return _WILD.search(self.text) is None
 
     @property
+    def variables(self) -> tuple[str, ...]:
+        """The fields that the path gives, in both of the spellings that JSON may use."""
+        named = [part["name"] for part in _PART.finditer(self.text) if part["name"]]
+        return tuple(dict.fromkeys(spelling for name in named for spelling in (name, _camel_case(name))))
+
+    @property
     def regex(self) -> str:
         """The same in the syntax of RE2, for the whole of a path without its query."""
         return _regex(self.text)
@@ -41,6 +48,16 @@ class PathTemplate:
     def precedence(self) -> tuple[bool, int, str]:
         """Sort key: literal paths first, then those that say more."""
         return (not self.is_literal, -len(_WILD.split(self.text)), self.text)
+
+
+def query_regex(names: Iterable[str]) -> str:
+    """Give the regex of a path whose query has one of these names, however its letters are escaped."""
+    written = "|".join("".join(f"(?:{re.escape(letter)}|(?i:%{ord(letter):02x}))" for letter in name) for name in names)
+    return rf"[^?]*\?(?:.*&)?(?:{written})(?:[=&].*)?"
+
+
+def _camel_case(name: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
 
 
 def _regex(template: str) -> str:

@@ -11,7 +11,7 @@ from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.options import Options
 from gateway.pages import reply
-from gateway.paths import PathTemplate
+from gateway.paths import PathTemplate, query_regex
 from gateway.retries import retry_policy
 from mesh.contract import AccessKind, MethodPolicy
 
@@ -53,11 +53,20 @@ def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
         for binding in method.bindings:
             by_path.setdefault(PathTemplate(binding.path), {})[binding.verb] = method
     for path in sorted(by_path, key=lambda each: each.precedence):
+        if path.variables:
+            yield _unambiguous(path)
         for verb, method in by_path[path].items():
             match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
             yield _route(method, match, options)
         allow = ", ".join(sorted(by_path[path]))
         yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
+
+
+def _unambiguous(path: PathTemplate) -> Json:
+    """Refuse a query that names a field of the path: the transcoder would believe the query, logs the path."""
+    named = {"name": ":path", "string_match": {"safe_regex": {"regex": query_regex(path.variables)}}}
+    words = f"{path.variables[-1]} is in the path and has no place in the query"
+    return reply(path.match | {"headers": [NOT_GRPC, named]}, 400, words)
 
 
 def _route(method: MethodPolicy, match: Json, options: Options) -> Json:

@@ -54,11 +54,12 @@ WHERE (CAST(:owner AS uuid) IS NULL OR n.customer_id = CAST(:owner AS uuid))
   AND (CAST(:after AS uuid) IS NULL OR n.id < CAST(:after AS uuid))
 ORDER BY n.id DESC LIMIT :limit
 """)
+# Materialized: a subquery that the planner runs again for each row would lock other rows each time.
 _CLAIM = text("""
-UPDATE notifications SET due_time = now() + :lease WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM notifications WHERE due_time <= now() ORDER BY due_time LIMIT :limit FOR UPDATE SKIP LOCKED
 )
-RETURNING id
+UPDATE notifications SET due_time = now() + :lease FROM due WHERE notifications.id = due.id RETURNING notifications.id
 """)
 _CLAIMED = text(f"{_NOTIFICATION} WHERE n.id = ANY(CAST(:ids AS uuid[])) ORDER BY n.id")
 

@@ -46,12 +46,14 @@ def ledger_settings(stack: Runtime, broker: Broker) -> Iterator[ServiceSettings]
     with connect(stack) as session:
         session.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, Literal(password)))
         session.execute(SQL("CREATE DATABASE {}").format(database))
-        try:
-            with connect(stack, name) as inside:
-                create_tables(inside, name)
-            url = f"postgresql+psycopg://{name}:{password}@{HOST}:{stack.port('postgres', 'sql')}/{name}"
-            yield settings_for(url, broker.bootstrap)
-        finally:
+    with connect(stack, name) as inside:
+        create_tables(inside, name)
+    try:
+        url = f"postgresql+psycopg://{name}:{password}@{HOST}:{stack.port('postgres', 'sql')}/{name}"
+        yield settings_for(url, broker.bootstrap)
+    finally:
+        # In a session of its own: other tests end the server meanwhile.
+        with connect(stack) as session:
             session.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(database))
             session.execute(SQL("DROP ROLE {}").format(role))
 

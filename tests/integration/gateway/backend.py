@@ -26,22 +26,27 @@ class Backend(
 
     def __init__(self, port: int) -> None:
         """Prepare one that is not started."""
+        self.port = port
         self.calls = 0
         self.metadata: dict[str, str] = {}
         self.failures = 0
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, self._server)
-        inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(self, self._server)
-        order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, self._server)
-        self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
-        """Listen."""
-        await self._server.start()
+        """Listen; also again."""
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, server)
+        inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(self, server)
+        order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, server)
+        server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await server.start()
+        self._server = server
 
     async def stop(self) -> None:
         """Stop listening."""
-        await self._server.stop(0)
+        if self._server:
+            await self._server.stop(0)
+            self._server = None
 
     async def GetJsonWebKeySet(  # noqa: N802
         self, _request: auth_service_pb2.GetJsonWebKeySetRequest, _context: Context

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from tests.integration.gateway.conftest import PEER_TOKEN, Edge
+from tests.integration.gateway.installation import PEER_TOKEN, Edge
 from tests.integration.gateway.tokens import bearer, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

@@ -12,7 +12,7 @@ from mesh.status import error_from
 from ordermesh.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from tests.integration.gateway.backend import MISSING, SLOW
-from tests.integration.gateway.conftest import Edge
+from tests.integration.gateway.installation import Edge
 from tests.integration.gateway.test_rest import reason
 from tests.integration.gateway.tokens import bearer, token
 

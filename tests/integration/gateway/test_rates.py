@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
-from tests.integration.gateway.conftest import STRICT_RATE, USER_RATE, Edge
+from tests.integration.gateway.installation import STRICT_RATE, USER_RATE, Edge
 from tests.integration.gateway.test_rest import reason
 from tests.integration.gateway.tokens import bearer, token
 

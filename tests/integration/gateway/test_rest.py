@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.integration.gateway.backend import MISSING
-from tests.integration.gateway.conftest import PEER_TOKEN, Edge
+from tests.integration.gateway.installation import PEER_TOKEN, Edge
 from tests.integration.gateway.tokens import bearer, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

@@ -11,7 +11,7 @@ from joserfc.jwk import OKPKey
 
 from gateway.errors import MESSAGES
 from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
-from tests.integration.gateway.conftest import Edge
+from tests.integration.gateway.installation import Edge
 from tests.integration.gateway.test_rest import reason
 from tests.integration.gateway.tokens import bearer, token, unsigned
 

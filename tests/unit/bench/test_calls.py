@@ -1,5 +1,6 @@
 """Calls are counted by their status, and targets take turns."""
 
+import itertools
 import os
 
 import grpc
@@ -43,10 +44,15 @@ async def test_targets_take_turns_at_each_number_of_callers(monkeypatch: pytest.
     """A machine that slows down is unjust to none."""
     monkeypatch.setattr(calls, "WARM_UP_S", 0.0)
 
-    async def call() -> None:
-        pass
+    called: list[str] = []
 
-    targets = [Target(name, call, os.getpid()) for name in ("echo", "order")]
-    found = await calls.compare(targets, (1, 2), seconds=0.01)
+    def target(name: str) -> Target:
+        async def call() -> None:
+            called.append(name)
+
+        return Target(name, call, os.getpid())
+
+    found = await calls.compare([target("echo"), target("order")], (1, 2), seconds=0.05)
     assert [(each.target, each.clients) for each in found] == [("echo", 1), ("order", 1), ("echo", 2), ("order", 2)]
     assert all(each.outcome.good for each in found)
+    assert [name for name, _ in itertools.groupby(called)] == ["echo", "order"] * 2 * calls.TURNS

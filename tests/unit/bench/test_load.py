@@ -84,3 +84,13 @@ async def test_a_mistake_of_ours_ends_the_measurement() -> None:
 def test_nothing_done_is_a_rate_of_nothing() -> None:
     """Not a division by zero."""
     assert Outcome().rate == 0
+
+
+def test_turns_add_up() -> None:
+    """Two turns are one measurement of both."""
+    outcome, turn = Outcome(), Outcome(seconds=2.0)
+    turn.record(OK, 0.1)
+    turn.record("UNAVAILABLE", 0.1)
+    outcome += turn
+    outcome += turn
+    assert (outcome.rate, outcome.errors, outcome.latency.count) == (0.5, {"UNAVAILABLE": 2}, 2)

@@ -10,8 +10,8 @@ def first_match(
     routes: Iterable[Json], path: str, verb: str = "POST", headers: Mapping[str, str] | None = None
 ) -> Json | None:
     """Choose as envoy.config.route.v3.RouteMatch says."""
-    sent = {":method": verb, **(headers or {})}
-    return next((route for route in routes if _matches(route["match"], path, sent)), None)
+    sent = {":method": verb, ":path": path, **(headers or {})}
+    return next((route for route in routes if _matches(route["match"], path.partition("?")[0], sent)), None)
 
 
 def _matches(match: Json, path: str, sent: Mapping[str, str]) -> bool:
@@ -31,5 +31,7 @@ def _header_matches(match: Json, sent: Mapping[str, str]) -> bool:
     if match.get("present_match"):
         return match["name"] in sent
     wanted = match["string_match"]
+    if "safe_regex" in wanted:
+        return re.fullmatch(wanted["safe_regex"]["regex"], value) is not None
     found = value == wanted["exact"] if "exact" in wanted else value.startswith(wanted["prefix"])
     return found is not match.get("invert_match", False)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway.paths import PathTemplate
+from gateway.paths import PathTemplate, query_regex
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,26 @@ def test_what_says_more_is_tried_first() -> None:
 
     assert ordered[0] == "/orders/mine"
     assert ordered.index("/orders/{id}/lines/{line}") < ordered.index("/orders/{id}")
+
+
+def test_a_template_knows_its_variables() -> None:
+    """In both spellings, since JSON names are taken in either."""
+    assert PathTemplate("/orders/{order_id}/lines/{line}").variables == ("order_id", "orderId", "line")
+    assert PathTemplate("/files/{path=**}").variables == ("path",)
+    assert PathTemplate("/orders").variables == ()
+
+
+@pytest.mark.parametrize("query", ["id=8", "id", "id=", "a=1&id=8", "id=8&a=1", "%69%64=8", "i%64=8", "orderId=8"])
+def test_a_query_that_names_a_variable_is_found(query: str) -> None:
+    """However its letters are written."""
+    assert re.fullmatch(query_regex(("id", "orderId")), f"/orders/7?{query}")
+
+
+@pytest.mark.parametrize("query", ["ids=8", "myid=8", "a=id=8", "ID=8", "page=1", "", "a=%69%64"])
+def test_other_queries_are_left_alone(query: str) -> None:
+    """A value is no name."""
+    assert not re.fullmatch(query_regex(("id",)), f"/orders/7?{query}")
+    assert not re.fullmatch(query_regex(("id",)), "/orders/id")
 
 
 @pytest.mark.parametrize("broken", ["/orders/{id", "/orders/{}", "/orders/{id!}"])

@@ -1,0 +1,128 @@
+"""An edge as `make up` installs it, with smaller figures, and a control plane that knows one backend."""
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import prometheus_client
+from envoy.service.discovery.v3 import ads_pb2_grpc
+
+import gateway
+from deploy.native import certificates
+from gateway import EdgeSettings, Files, Options, Ports
+from mesh.contract import DESCRIPTORS, Contract
+from mesh.control_plane.ads import AggregatedDiscovery
+from mesh.control_plane.metrics import Metrics
+from mesh.control_plane.publication import Publication, Publisher
+from mesh.control_plane.retries import repeatable_methods
+from mesh.control_plane.world import Health, Instance, Observation
+from mesh.telemetry import get_logger
+from tests.integration.gateway.backend import Backend
+from tests.integration.gateway.tokens import AUDIENCE, ISSUER
+from tests.integration.mesh.control_plane.processes import HOST, Process, eventually, free_ports, listens
+
+USER_RATE = 60
+STRICT_RATE = 5
+FIGURES = (
+    f"rates.DEFAULT.requests={USER_RATE}",
+    f"rates.STRICT.requests={STRICT_RATE}",
+    # Allowances come back little by little; no test is so slow that one does.
+    "rates.DEFAULT.seconds=36_000",
+    "rates.STRICT.seconds=36_000",
+    "limits.max_body_bytes=100_000",
+)
+PEER_TOKEN = "the secret of this install"
+# Otherwise the access log is written every ten seconds.
+FLUSH = ("--file-flush-interval-msec", "100")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What Envoy was given, where it writes, and what is to stand behind it."""
+
+    options: Options
+    authority: Path
+    log: Path
+    backend: Backend
+
+    @property
+    def http(self) -> str:
+        """The plain address."""
+        return f"http://{self.target}"
+
+    @property
+    def https(self) -> str:
+        """The encrypted address."""
+        return f"https://{self.secure_target}"
+
+    @property
+    def target(self) -> str:
+        """The plain address as gRPC wants it."""
+        return f"{HOST}:{self.options.ports.http}"
+
+    @property
+    def secure_target(self) -> str:
+        """The encrypted address as gRPC wants it."""
+        return f"{HOST}:{self.options.ports.https}"
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """What believes in the install's own authority."""
+        return ssl.create_default_context(cafile=self.authority)
+
+
+def install(folder: Path, generator: Path) -> Edge:
+    """Write all that Envoy reads."""
+    pairs = certificates.ensure(folder / "tls")
+    http, https, admin, keys, control_plane, services = free_ports(6)
+    options = Options(
+        contract=Contract.load(),
+        settings=EdgeSettings.load(overrides=FIGURES),
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        ports=Ports(http=http, https=https, admin=admin, keys=keys),
+        files=Files(
+            certificate=pairs.edge.certificate,
+            private_key=pairs.edge.key,
+            descriptors=DESCRIPTORS,
+            folder=folder / "edge",
+        ),
+        control_plane=(control_plane,),
+        peer_token=PEER_TOKEN,
+    )
+    gateway.write(options, generator=generator)
+    backend = Backend(services)  # type: ignore[abstract] # what it leaves out is UNIMPLEMENTED
+    return Edge(options, pairs.authority.certificate, folder / "envoy.log", backend)
+
+
+@contextlib.asynccontextmanager
+async def envoy(binary: Path, edge: Edge) -> AsyncIterator[None]:
+    """Run it, from the moment it listens."""
+    options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", *FLUSH)
+    process = await Process.start(edge.log, binary, "-c", edge.options.files.bootstrap, *options)
+    try:
+        await eventually(lambda: listens(edge.options.ports.http) or not process.running)
+        assert process.running, edge.log.read_text()[-2000:]
+        yield
+    finally:
+        await process.stop()
+
+
+@contextlib.asynccontextmanager
+async def control_plane(edge: Edge) -> AsyncIterator[None]:
+    """Tell Envoy that every service is at the port of the backend."""
+    publication, metrics = Publication(), Metrics(prometheus_client.CollectorRegistry())
+    known = repeatable_methods(Contract.load())
+    instance = Instance("one", HOST, edge.backend.port, "", "", Health.HEALTHY)
+    Publisher(known, publication, metrics, get_logger("test")).tell(Observation(1, dict.fromkeys(known, (instance,))))
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    discovery = AggregatedDiscovery("test", publication, metrics, get_logger("test"))
+    ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)
+    server.add_insecure_port(f"{HOST}:{edge.options.control_plane[0]}")
+    await server.start()
+    yield
+    publication.end()
+    await server.stop(1)

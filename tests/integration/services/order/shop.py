@@ -1,0 +1,166 @@
+"""Order, inventory and payment in one process, each on its own database and behind its own gate, talking by gRPC.
+
+Only the catalogue is made up. The wire between the services can lose requests and replies.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+from pydantic import SecretStr
+
+from mesh import headers
+from mesh.client import Clients
+from mesh.contract import Contract
+from mesh.gate import Gate
+from mesh.server import SERVER_OPTIONS
+from mesh.settings import MeshSettings
+from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
+from ordermesh.order.v1 import order_service_pb2_grpc as order_grpc
+from ordermesh.payment.v1 import payment_service_pb2_grpc as payment_grpc
+from services.common.database import Database
+from services.common.ids import new_id
+from services.common.money import Money
+from services.common.settings import ServiceSettings
+from services.inventory.service import InventoryService as InventoryServicer
+from services.inventory.store import InventoryStore
+from services.order.adapters.inventory import InventoryService
+from services.order.adapters.payment import PaymentService
+from services.order.cancellation import Cancellation
+from services.order.domain.errors import UnknownSku
+from services.order.domain.order import Line
+from services.order.placement import Drives, Placement
+from services.order.recovery import Recovery
+from services.order.saga import Saga
+from services.order.service import OrderService as OrderServicer
+from services.order.store import OrderStore
+from services.payment.adapters.sandbox import Sandbox
+from services.payment.cashier import Cashier
+from services.payment.service import PaymentService as PaymentServicer
+from services.payment.store import PaymentStore, SandboxAccounts
+from tests.integration.mesh.warehouse import HOST, PEER_TOKEN, claims_of
+from tests.integration.postgres import Postgres
+from tests.integration.services.order.wire import FarInventory, FarPayment, Wire
+
+CUSTOMER = "01890000-0000-7000-8000-00000000c001"
+STRANGER = "01890000-0000-7000-8000-00000000c002"
+SERVICES = ("order", "inventory", "payment")
+PRICE = Money("EUR", 999)
+LEASE = timedelta(seconds=1)
+
+
+class Catalogue:
+    """Sells every SKU at one price, but for those that begin with `unsold`."""
+
+    async def lines(self, wanted: Sequence[tuple[str, int]], currency_code: str) -> tuple[Line, ...]:
+        """Price the lines."""
+        if unknown := [at for at, (sku, _) in enumerate(wanted) if sku.startswith("unsold")]:
+            raise UnknownSku(unknown, currency_code)
+        return tuple(Line(sku, quantity, new_id(), sku, PRICE) for sku, quantity in wanted)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What a test needs of it."""
+
+    wire: Wire
+    stock: InventoryStore
+    payments: PaymentStore
+    orders: OrderStore
+    saga: Saga
+    recovery: Recovery
+    channel: grpc.aio.Channel
+
+    def as_user(self, user_id: str = CUSTOMER, *permissions: str) -> "User":
+        """Call as an end user who came through the edge."""
+        rights = permissions or ("orders.create", "orders.read", "orders.cancel")
+        return User(self.channel, claims_of(user_id, *rights))
+
+
+class User:
+    """An end user of the order service."""
+
+    def __init__(self, channel: grpc.aio.Channel, claims: str) -> None:
+        """Use the channel of the edge."""
+        self._stub: Any = order_grpc.OrderServiceStub(channel)
+        self._metadata = ((headers.PEER, headers.EDGE), (headers.PEER_TOKEN, PEER_TOKEN), (headers.CLAIMS, claims))
+
+    async def __call__(self, method: str, request: object, **more: str) -> Any:  # noqa: ANN401 - the method's reply
+        """Call a method; raises grpc's own error."""
+        return await getattr(self._stub, method)(request, metadata=(*self._metadata, *more.items()))
+
+
+@asynccontextmanager
+async def open_shop(postgres: Postgres, *, give_up: float = 600.0) -> AsyncIterator[Shop]:
+    """Open the three services on empty databases."""
+    async with AsyncExitStack() as stack:
+        contract = Contract.load()
+        databases = {name: await stack.enter_async_context(_database(postgres, name)) for name in SERVICES}
+        stock = InventoryStore(databases["inventory"], timedelta(days=1))
+        payments = PaymentStore(databases["payment"])
+        cashier = Cashier(payments, Sandbox(SandboxAccounts(databases["payment"])), _now, new_id, timedelta(seconds=1))
+        orders = OrderStore(databases["order"], LEASE)
+        addresses = {
+            "inventory": await stack.enter_async_context(
+                _listening(contract, inventory_grpc.add_InventoryServiceServicer_to_server, InventoryServicer(stock))
+            ),
+            "payment": await stack.enter_async_context(
+                _listening(
+                    contract, payment_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(cashier, payments)
+                )
+            ),
+        }
+        told = MeshSettings(service="order", port=1, metrics_port=2, peer_token=SecretStr(PEER_TOKEN))
+        clients = Clients(contract, told, target=addresses.__getitem__)
+        stack.push_async_callback(clients.close)
+        wire = Wire()
+        saga = _saga(orders, clients, wire, timedelta(seconds=give_up))
+        address = await stack.enter_async_context(
+            _listening(contract, order_grpc.add_OrderServiceServicer_to_server, _order_servicer(saga, orders))
+        )
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
+        recovery = Recovery(saga, orders, interval=timedelta(seconds=0.1), lease=LEASE)
+        yield Shop(wire, stock, payments, orders, saga, recovery, channel)
+
+
+def _saga(orders: OrderStore, clients: Clients, wire: Wire, give_up: timedelta) -> Saga:
+    inventory = InventoryService(_client(clients, inventory_grpc.InventoryServiceStub, "inventory"))
+    payment = PaymentService(_client(clients, payment_grpc.PaymentServiceStub, "payment"))
+    return Saga(orders, FarInventory(inventory, wire), FarPayment(payment, wire), _now, give_up)
+
+
+def _order_servicer(saga: Saga, orders: OrderStore) -> OrderServicer:
+    drives = Drives(saga, orders)
+    placement = Placement(orders, Catalogue(), drives, _now, new_id)
+    return OrderServicer(placement, Cancellation(orders, drives, _now), orders, "EUR")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _client(clients: Clients, stub: Any, domain: str) -> Any:  # noqa: ANN401 - any stub
+    return clients.client(stub, f"ordermesh.{domain}.v1.{domain.capitalize()}Service", as_service=True)
+
+
+@asynccontextmanager
+async def _database(postgres: Postgres, service: str) -> AsyncIterator[Database]:
+    postgres.migrate(service)
+    postgres.empty(service)
+    async with Database.open(postgres.settings(ServiceSettings, service)) as database:
+        yield database
+
+
+@asynccontextmanager
+async def _listening(contract: Contract, add: Any, servicer: object) -> AsyncIterator[str]:  # noqa: ANN401 - generated
+    server = grpc.aio.server(interceptors=(Gate(contract, PEER_TOKEN),), options=SERVER_OPTIONS)
+    add(servicer, server)
+    port = server.add_insecure_port(f"{HOST}:0")
+    await server.start()
+    try:
+        yield f"{HOST}:{port}"
+    finally:
+        await server.stop(None)
