@@ -4,7 +4,6 @@ from pathlib import Path
 
 import gateway
 from deploy.native import certificates, components, secrets
-from deploy.native.certificates import Certificates
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import CONTROL_PLANE, Secrets
@@ -12,7 +11,6 @@ from gateway import EdgeSettings, Files, Options, Ports
 from mesh.contract import Contract
 
 COMPONENT = "edge"
-TLS = "tls"
 DESCRIPTORS = Path("build/descriptors.binpb")
 
 
@@ -42,13 +40,8 @@ def options_of(runtime: Runtime, kept: Secrets) -> Options:
     )
 
 
-def certificates_of(runtime: Runtime) -> Certificates:
-    """Make the install's authority and the edge's certificate, or find them where they were put."""
-    return certificates.ensure(runtime.config(TLS))
-
-
 def _files(runtime: Runtime) -> Files:
-    served = certificates_of(runtime).edge
+    served = certificates.of(runtime).edge
     return Files(
         certificate=served.certificate,
         private_key=served.key,
