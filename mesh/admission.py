@@ -1,31 +1,18 @@
-"""Who is calling: the process, proved by the install's peer token, and the end user whose claims it brings.
+"""What a caller may do: by the contract, by being a service, and by the claims of the end user it calls for.
 
-The edge verifies tokens; a service believes the claims because the token's reader is a process of the same install.
+The edge verifies tokens. Claims are believed because whoever brings them is a member of the mesh, let in by an intention.
 """
 
 import base64
 import binascii
 import functools
-import hmac
 import json
-from collections.abc import Mapping
 
 from mesh import errors, headers
 from mesh.context import Caller
 from mesh.contract import AccessKind, MethodPolicy
 
 NO_CLAIMS = Caller()
-
-
-def authenticate(metadata: Mapping[str, str], peer_token: str) -> str:
-    """Return the name of the calling process. Raises Unauthenticated for one that isn't of this install."""
-    shown = metadata.get(headers.PEER_TOKEN, "")
-    if not peer_token or not hmac.compare_digest(shown.encode(), peer_token.encode()):
-        raise errors.Unauthenticated(
-            "this service answers processes of its own install only; go through the edge",
-            reason="PEER_UNKNOWN",
-        )
-    return metadata.get(headers.PEER, "")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -63,7 +63,11 @@ class Identity:
             served = changed
             return configuration()
 
-        return grpc.dynamic_ssl_server_credentials(configuration(), newer, require_client_authentication=True)
+        return grpc.dynamic_ssl_server_credentials(
+            configuration(),
+            newer,  # type: ignore[arg-type] - None stands for "as before"
+            require_client_authentication=True,
+        )
 
 
 @contextlib.asynccontextmanager
@@ -96,9 +100,7 @@ def _good(certificate: Certificate | None, settings: MeshSettings) -> bool:
 class _Renewal:
     """Follows the roots, and has a certificate signed when there is none, when it is due, and under each new root."""
 
-    def __init__(
-        self, settings: MeshSettings, files: Files, authority: Authority, issued: Callable[[], None]
-    ) -> None:
+    def __init__(self, settings: MeshSettings, files: Files, authority: Authority, issued: Callable[[], None]) -> None:
         self._settings = settings
         self._files = files
         self._authority = authority

@@ -9,7 +9,6 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Coroutine
 
-import aiohttp
 import grpc
 import uvloop
 from envoy.service.discovery.v3 import ads_pb2_grpc
@@ -17,12 +16,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from prometheus_client import REGISTRY, start_http_server
 
+from mesh.blocking_queries import agent_of
 from mesh.contract import Contract
 from mesh.control_plane.ads import AggregatedDiscovery
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
 from mesh.control_plane.retries import repeatable_methods
 from mesh.control_plane.watch import ConsulCatalog, watch
+from mesh.identity import Identity, joined
 from mesh.registry import Registry
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
@@ -48,26 +49,17 @@ async def run(settings: MeshSettings) -> None:
     services = repeatable_methods(Contract.load())
     publisher = Publisher(services, publication, metrics, log)
     discovery = AggregatedDiscovery(settings.instance, publication, metrics, log)
-    async with _consul(settings) as catalog, asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch(catalog, services, publisher.tell, metrics, log))
+    async with joined(settings) as identity, agent_of(settings) as agent, asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch(ConsulCatalog(agent), services, publisher.tell, metrics, log))
         await publication.begun.wait()
-        async with _listening(settings, discovery, publication):
+        async with _listening(settings, identity, discovery, publication):
             log.info("serving", address=f"{settings.host}:{settings.port}")
             await asyncio.Event().wait()
 
 
 @contextlib.asynccontextmanager
-async def _consul(settings: MeshSettings) -> AsyncIterator[ConsulCatalog]:
-    token = settings.consul_token.get_secret_value()
-    headers = {"X-Consul-Token": token} if token else {}
-    connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
-    async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
-        yield ConsulCatalog(http)
-
-
-@contextlib.asynccontextmanager
 async def _listening(
-    settings: MeshSettings, discovery: AggregatedDiscovery, publication: Publication
+    settings: MeshSettings, identity: Identity, discovery: AggregatedDiscovery, publication: Publication
 ) -> AsyncIterator[None]:
     """Serve streams and health, and be seen in Consul; at the end turn new connections away, then let streams end."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
@@ -76,7 +68,7 @@ async def _listening(
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     for name in ("", SERVICE):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    server.add_insecure_port(f"{settings.host}:{settings.port}")
+    server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
     await server.start()
     leaving = asyncio.Event()
     registered = asyncio.create_task(Registry(settings, lambda: True).keep(leaving))
