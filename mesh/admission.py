@@ -1,6 +1,6 @@
 """What a caller may do: by the contract, by being a service, and by the claims of the end user it calls for.
 
-The edge verifies tokens. Claims are believed because whoever brings them is a member of the mesh, let in by an intention.
+The edge verifies tokens. Claims are believed from members of the mesh that an intention lets in.
 """
 
 import base64

@@ -65,7 +65,7 @@ class Identity:
 
         return grpc.dynamic_ssl_server_credentials(
             configuration(),
-            newer,  # type: ignore[arg-type] - None stands for "as before"
+            newer,  # type: ignore[arg-type]  # None stands for "as before"
             require_client_authentication=True,
         )
 
