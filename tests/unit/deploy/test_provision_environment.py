@@ -54,7 +54,9 @@ def test_what_keeps_the_edges_identity_can_do_nothing_else(tmp_path: Path) -> No
 def test_everybody_has_an_identity_of_their_own_and_knows_who_signs_it(tmp_path: Path) -> None:
     """Consul's agent is known by the certificate of its own authority."""
     runtime = runtime_in(tmp_path)
-    every = [settings_of(runtime, secrets_of(runtime), name) for name in (*runtime.topology.services, CONTROL_PLANE, EDGE)]
+    every = [
+        settings_of(runtime, secrets_of(runtime), name) for name in (*runtime.topology.services, CONTROL_PLANE, EDGE)
+    ]
     assert len({each["IDENTITY_FOLDER"] for each in every}) == len(every)
     for each in every:
         assert each["CONSUL_GRPC"] == "127.0.0.1:8502"
