@@ -19,9 +19,11 @@ from prometheus_client import REGISTRY, start_http_server
 from mesh.blocking_queries import agent_of
 from mesh.contract import Contract
 from mesh.control_plane.ads import AggregatedDiscovery
+from mesh.control_plane.encryption import Identities
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
 from mesh.control_plane.retries import repeatable_methods
+from mesh.control_plane.settings import ControlPlaneSettings
 from mesh.control_plane.watch import ConsulCatalog, watch
 from mesh.identity import Identity, joined
 from mesh.registry import Registry
@@ -43,13 +45,14 @@ SERVER_OPTIONS = (
 GRACE_SECONDS = 1.0
 
 
-async def run(settings: MeshSettings) -> None:
+async def run(settings: ControlPlaneSettings) -> None:
     """Serve until cancelled. Whatever else ends it is a defect, and its supervisor starts it anew."""
     log, metrics, publication = get_logger(NAME), Metrics(REGISTRY), Publication()
     services = repeatable_methods(Contract.load())
-    publisher = Publisher(services, publication, metrics, log)
     discovery = AggregatedDiscovery(settings.instance, publication, metrics, log)
     async with joined(settings) as identity, agent_of(settings) as agent, asyncio.TaskGroup() as tasks:
+        identities = Identities(identity.domain, settings.edge_identity)
+        publisher = Publisher(services, publication, metrics, log, identities=identities)
         tasks.create_task(watch(ConsulCatalog(agent), services, publisher.tell, metrics, log))
         await publication.begun.wait()
         async with _listening(settings, identity, discovery, publication):
@@ -94,7 +97,7 @@ async def stop_on_signals(work: Coroutine[None, None, None]) -> None:
 
 def main() -> None:
     """Read the settings from the environment, and run."""
-    settings = MeshSettings(service=NAME)
+    settings = ControlPlaneSettings(service=NAME)
     configure_logging(settings.log_level, settings.service)
     start_http_server(settings.metrics_port, settings.host)
     uvloop.run(stop_on_signals(run(settings)))

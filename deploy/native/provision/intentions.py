@@ -3,9 +3,11 @@
 An entry stands under the name of the service that is called, and lists those that may call it.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from consul import Consul
-from consul.api.config import ConfigEntry
-from consul.exceptions import ConsulException, NotFound
+from consul.exceptions import ConsulException
 
 from deploy.native import secrets
 from deploy.native.provision.consul import HOST
@@ -22,10 +24,12 @@ def intentions(runtime: Runtime) -> str:
     """Create or correct the entry of every service."""
     kept = secrets.ensure(runtime.root, runtime.topology.services)
     client = Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
-    wait_for("Consul", lambda: client.config.list(KIND), errors=(OSError, ConsulException))
+    entries = wait_for("Consul", lambda: client.config.list(KIND), errors=(OSError, ConsulException))
+    found = {entry["Name"]: _allowed(entry) for entry in entries}
     changes = []
     for service, callers in callers_of(runtime.topology).items():
-        changes += _ensure(client, service, callers)
+        if found.get(service, ()) != callers:
+            changes += _allow(client, service, callers)
     return summary("intentions", changes)
 
 
@@ -41,29 +45,18 @@ def callers_of(topology: Topology) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _ensure(client: Consul, service: str, callers: tuple[str, ...]) -> list[str]:
-    found = _read(client, service)
-    if _allowed(found) == callers:
-        return []
+def _allow(client: Consul, service: str, callers: tuple[str, ...]) -> list[str]:
     if callers:
-        sources = [{"Name": caller, "Action": ALLOW} for caller in callers]
-        client.config.set(KIND, service, {"Sources": sources})
+        client.config.set(KIND, service, {"Sources": [{"Name": caller, "Action": ALLOW} for caller in callers]})
         return [f"{service} may be called by {' and '.join(callers)}"]
     # An entry without a source is refused, and none means the same.
     client.config.delete(KIND, service)
     return [f"{service} may be called by nobody"]
 
 
-def _read(client: Consul, service: str) -> ConfigEntry | None:
-    try:
-        return client.config.get(KIND, service)
-    except NotFound:
-        return None
-
-
-def _allowed(entry: ConfigEntry | None) -> tuple[str, ...] | None:
-    """List whom an entry allows, and none for one that says anything else besides, which is not ours."""
-    sources = (entry or {}).get("Sources", [])
+def _allowed(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """List whom an entry allows; None for one that says anything else besides, which is not ours."""
+    sources = entry.get("Sources") or []
     if any(source.get("Action") != ALLOW for source in sources):
         return None
     return tuple(sorted(source["Name"] for source in sources))

@@ -33,7 +33,7 @@ def test_the_control_plane_has_no_database(tmp_path: Path) -> None:
     runtime = runtime_in(tmp_path)
     settings = settings_of(runtime, secrets_of(runtime), CONTROL_PLANE)
     assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP", "CONTROL_PLANE"} & settings.keys()
-    assert settings["EDGE_IDENTITY"] == runtime.identity(EDGE)
+    assert settings["EDGE_IDENTITY"] == runtime.config(EDGE)
 
 
 def test_a_service_knows_every_replica_of_the_control_plane(tmp_path: Path) -> None:
