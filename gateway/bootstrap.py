@@ -8,7 +8,7 @@ from mesh.headers import EDGE
 
 # Envoy opens its listeners once it knows its clusters, or after this: it answers 503 rather than nothing.
 PATIENCE = "3s"
-# What may be asked of Envoy's administration. Not its configuration, which holds the peer token, and no change of it.
+# What may be asked of Envoy's administration. Not its configuration, and no change of it.
 ADMIN_PATHS = [{"exact": "/ready"}, {"exact": "/clusters"}, {"exact": "/server_info"}, {"prefix": "/stats"}]
 
 

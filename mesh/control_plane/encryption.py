@@ -45,9 +45,11 @@ def for_envoy(service: str, identities: Identities) -> base_pb2.TransportSocket:
         default_validation_context=common_pb2.CertificateValidationContext(match_typed_subject_alt_names=[matcher]),
         validation_context_sds_secret_config=_secret(sds.AUTHORITIES, identities),
     )
+    newest = common_pb2.TlsParameters.TLSv1_3
     context = tls_pb2.CommonTlsContext(
         alpn_protocols=["h2"],
-        tls_params=common_pb2.TlsParameters(tls_minimum_protocol_version=common_pb2.TlsParameters.TLSv1_3),
+        # Envoy as a client stops at TLS 1.2 unless told otherwise.
+        tls_params=common_pb2.TlsParameters(tls_minimum_protocol_version=newest, tls_maximum_protocol_version=newest),
         tls_certificate_sds_secret_configs=[_secret(sds.CERTIFICATE, identities)],
         combined_validation_context=validation,
     )
