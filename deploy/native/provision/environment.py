@@ -46,9 +46,9 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
     }
     if name == EDGE:
         return common
+    common["CONTROL_PLANE"] = control_planes(runtime)
     if name == CONTROL_PLANE:
         return {**common, "EDGE_IDENTITY": runtime.config(EDGE)}
-    common["CONTROL_PLANE"] = control_planes(runtime)
     return {**common, **_data_settings(runtime, kept, name), **_own_settings(runtime, kept, name)}
 
 

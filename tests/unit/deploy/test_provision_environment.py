@@ -32,14 +32,15 @@ def test_the_control_plane_has_no_database(tmp_path: Path) -> None:
     """It keeps nothing and follows Consul."""
     runtime = runtime_in(tmp_path)
     settings = settings_of(runtime, secrets_of(runtime), CONTROL_PLANE)
-    assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP", "CONTROL_PLANE"} & settings.keys()
+    assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP"} & settings.keys()
     assert settings["EDGE_IDENTITY"] == runtime.config(EDGE)
 
 
 def test_a_service_knows_every_replica_of_the_control_plane(tmp_path: Path) -> None:
     """It turns to the next when one is gone."""
     runtime = runtime_in(tmp_path)
-    assert settings_of(runtime, secrets_of(runtime), "order")["CONTROL_PLANE"] == "127.0.0.1:9000,127.0.0.1:9001"
+    for name in ("order", CONTROL_PLANE):
+        assert settings_of(runtime, secrets_of(runtime), name)["CONTROL_PLANE"] == "127.0.0.1:9000,127.0.0.1:9001"
 
 
 def test_what_keeps_the_edges_identity_can_do_nothing_else(tmp_path: Path) -> None:
