@@ -3,6 +3,7 @@
 import datetime as dt
 import ipaddress
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,9 +85,10 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def request(key: ec.EllipticCurvePrivateKey, spiffe_id: str, host: str) -> bytes:
-    """Write a certificate request: the identity, and the address that clients know the process by; PEM."""
-    names = [x509.UniformResourceIdentifier(spiffe_id), x509.IPAddress(ipaddress.ip_address(host))]
+def request(key: ec.EllipticCurvePrivateKey, spiffe_id: str, host: str, names: Iterable[str]) -> bytes:
+    """Write a certificate request: the identity, the address and further names that clients know it by; PEM."""
+    address = x509.IPAddress(ipaddress.ip_address(host))
+    known_as = [x509.UniformResourceIdentifier(spiffe_id), address, *map(x509.DNSName, names)]
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
+    builder = builder.add_extension(x509.SubjectAlternativeName(known_as), critical=True)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -71,12 +71,15 @@ class Identity:
 
 
 @contextlib.asynccontextmanager
-async def joined(settings: MeshSettings) -> AsyncIterator[Identity]:
-    """Be somebody: with the certificate kept from before while it is good, else as soon as Consul signs one."""
+async def joined(settings: MeshSettings, names: tuple[str, ...] = ()) -> AsyncIterator[Identity]:
+    """Be somebody: with the certificate kept from before while it is good, else as soon as Consul signs one.
+
+    `names` are what clients call the process besides its address.
+    """
     files = Files(settings.identity_folder)
     async with Authority(settings) as authority, asyncio.TaskGroup() as tasks:
         issued = asyncio.Event()
-        renewing = tasks.create_task(_Renewal(settings, files, authority, issued.set).run())
+        renewing = tasks.create_task(_Renewal(settings, names, files, authority, issued.set).run())
         if not _good(files.read(), settings):
             await issued.wait()
         certificate = files.read()
@@ -100,8 +103,16 @@ def _good(certificate: Certificate | None, settings: MeshSettings) -> bool:
 class _Renewal:
     """Follows the roots, and has a certificate signed when there is none, when it is due, and under each new root."""
 
-    def __init__(self, settings: MeshSettings, files: Files, authority: Authority, issued: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: MeshSettings,
+        names: tuple[str, ...],
+        files: Files,
+        authority: Authority,
+        issued: Callable[[], None],
+    ) -> None:
         self._settings = settings
+        self._names = names
         self._files = files
         self._authority = authority
         self._issued = issued
@@ -157,7 +168,7 @@ class _Renewal:
     async def _sign(self, roots: Roots) -> None:
         spiffe_id = TrustDomain(roots.trust_domain, self._settings.datacenter).id_of(self._settings.service)
         key = certificates.new_key()
-        chain = await self._signed(certificates.request(key, spiffe_id, self._settings.host)) + roots.chain
+        chain = await self._signed(certificates.request(key, spiffe_id, self._settings.host, self._names)) + roots.chain
         self._files.keep(key, chain)
         kept = self._files.read()
         if kept:

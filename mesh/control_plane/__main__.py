@@ -50,7 +50,9 @@ async def run(settings: ControlPlaneSettings) -> None:
     log, metrics, publication = get_logger(NAME), Metrics(REGISTRY), Publication()
     services = repeatable_methods(Contract.load())
     discovery = AggregatedDiscovery(settings.instance, publication, metrics, log)
-    async with joined(settings) as identity, agent_of(settings) as agent, asyncio.TaskGroup() as tasks:
+    # Where several replicas stand in one address, gRPC takes the whole list for the name to expect in the certificate.
+    joining = joined(settings, names=(settings.control_plane,))
+    async with joining as identity, agent_of(settings) as agent, asyncio.TaskGroup() as tasks:
         identities = Identities(identity.domain, settings.edge_identity)
         publisher = Publisher(services, publication, metrics, log, identities=identities)
         tasks.create_task(watch(ConsulCatalog(agent), services, publisher.tell, metrics, log))

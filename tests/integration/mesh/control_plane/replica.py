@@ -35,6 +35,11 @@ class ControlPlane:
             "ORDERMESH_METRICS_PORT": str(self.metrics_port),
         }
 
+    def known_as(self, replicas: str) -> "ControlPlane":
+        """Tell it the addresses of all replicas, as clients have them."""
+        self._environment["ORDERMESH_CONTROL_PLANE"] = replicas
+        return self
+
     def twin(self, name: str) -> "ControlPlane":
         """Prepare another replica for the same Consul."""
         return ControlPlane(self._folder, self.consul, self.token, name)
