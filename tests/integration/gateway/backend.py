@@ -22,13 +22,14 @@ class Backend(
     inventory_service_pb2_grpc.InventoryServiceServicer,
     order_service_pb2_grpc.OrderServiceServicer,
 ):
-    """Answers with what it was asked; `calls` counts, `metadata` is that of the last call."""
+    """Answers with what it was asked; `calls` counts, `metadata` and `time_remaining` are those of the last call."""
 
     def __init__(self, port: int) -> None:
         """Prepare one that is not started."""
         self.port = port
         self.calls = 0
         self.metadata: dict[str, str] = {}
+        self.time_remaining: float | None = None
         self.failures = 0
         self._server: grpc.aio.Server | None = None
 
@@ -99,6 +100,7 @@ class Backend(
     def _note(self, context: Context) -> None:
         self.calls += 1
         self.metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        self.time_remaining = context.time_remaining()
 
 
 async def _refuse(context: Context, error: errors.Error) -> None:
