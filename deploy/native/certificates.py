@@ -1,6 +1,7 @@
 """The install's certificate authority and the edge's server certificate, so that https works from the start.
 
-The authority may sign for this machine's loopback names only: who trusts it in a browser risks nothing else.
+Of all names the authority may sign for localhost only: who trusts it in a browser risks no site. Addresses can't be
+limited as well: gRPC's TLS refuses an authority that does.
 """
 
 import datetime as dt
@@ -84,7 +85,6 @@ def _new_authority(now: dt.datetime) -> tuple[x509.Certificate, ec.EllipticCurve
     name = _name("ordermesh install CA")
     permitted = [
         x509.DNSName(LOOPBACK_NAME),
-        x509.IPAddress(ipaddress.ip_network("127.0.0.0/8")),
     ]
     builder = (
         _builder(name, name, key, now, AUTHORITY_LIFE)

@@ -112,7 +112,6 @@ async def test_https_serves_the_same_over_both_versions(edge: Edge, http2: bool,
     assert (reply.status_code, reply.http_version) == (200, version)
 
 
-@pytest.mark.xfail(reason="gRPC's BoringSSL refuses the authority: it knows no name constraint of addresses")
 async def test_grpc_passes_over_https(edge: Edge) -> None:
     """With the install's own certificate."""
     trust = grpc.ssl_channel_credentials(edge.authority.read_bytes())
