@@ -8,6 +8,8 @@ from mesh.headers import EDGE
 
 # Envoy opens its listeners once it knows its clusters, or after this: it answers 503 rather than nothing.
 PATIENCE = "3s"
+# How soon the control plane is asked again when it isn't there. Envoy's own way ends with up to 30 s between attempts.
+BACK_OFF = {"base_interval": "0.2s", "max_interval": "2s"}
 # What may be asked of Envoy's administration. Not its configuration, and no change of it.
 ADMIN_PATHS = [{"exact": "/ready"}, {"exact": "/clusters"}, {"exact": "/server_info"}, {"prefix": "/stats"}]
 
@@ -29,11 +31,8 @@ def _node(options: Options) -> Json:
 
 
 def _control_plane() -> Json:
-    return {
-        "api_type": "GRPC",
-        "transport_api_version": "V3",
-        "grpc_services": [{"envoy_grpc": {"cluster_name": CONTROL_PLANE}}],
-    }
+    asked = {"cluster_name": CONTROL_PLANE, "retry_policy": {"retry_back_off": BACK_OFF}}
+    return {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [{"envoy_grpc": asked}]}
 
 
 def _from_control_plane() -> Json:

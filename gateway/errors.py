@@ -6,7 +6,7 @@ which Envoy makes by itself, so these bodies are kept away from it.
 
 from google.rpc import code_pb2
 
-from gateway.envoy import Json
+from gateway.envoy import Json, header
 
 DOMAIN = "edge.ordermesh"
 TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter
@@ -37,6 +37,9 @@ REFUSALS: dict[int, tuple[str, str]] = {
     504: ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
 }
 
+# Over gRPC a path that nobody knows is UNIMPLEMENTED, as Envoy says by itself.
+UNKNOWN_METHOD = 404
+
 # Envoy's own words, which are none at all when a path or a header is so wrong that nothing was looked at.
 OWN_WORDS = "the edge cannot take this request. %LOCAL_REPLY_BODY%"
 # Where Envoy's own words would puzzle a client, or tell it about the inside.
@@ -57,7 +60,7 @@ MESSAGES = {
 def local_replies() -> Json:
     """Build the `local_reply_config` of a listener. The first mapper that fits decides."""
     corrections = [mapper for message in CORRECTED for mapper in _correction(message)]
-    in_words = [_in_words(status) for status in MESSAGES]
+    in_words = [_in_words(status) for status in REFUSALS]
     return {"mappers": [*corrections, *(_mapper(status) for status in REFUSALS), *in_words, _any_other()]}
 
 
@@ -70,8 +73,10 @@ def _mapper(status: int) -> Json:
 
 
 def _in_words(status: int) -> Json:
-    """Tell clients of gRPC the same sentence, as the message of their status."""
-    return {"filter": _status("EQ", status), "body_format_override": _text(MESSAGES[status])}
+    """Tell clients of gRPC the same code and sentence. Envoy's own code for 504 would be UNAVAILABLE: try again."""
+    code, _ = REFUSALS[status]
+    told = {"filter": _status("EQ", status), "body_format_override": _text(MESSAGES.get(status, OWN_WORDS))}
+    return told if status == UNKNOWN_METHOD else told | {"headers_to_add": [_grpc_status(code)]}
 
 
 def _correction(failure: str) -> tuple[Json, Json]:
@@ -113,6 +118,10 @@ def _body(code: str, reason: str, message: str) -> Json:
 
 def _text(message: str) -> Json:
     return {"text_format_source": {"inline_string": message}}
+
+
+def _grpc_status(code: str) -> Json:
+    return header("grpc-status", str(code_pb2.Code.Value(code)))
 
 
 def _all_of(*filters: Json) -> Json:

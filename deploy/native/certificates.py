@@ -1,8 +1,8 @@
 """Two small authorities of the install, and what they sign: the edge's certificate for https, and Consul's.
 
-The edge's may sign for this machine's loopback names only: who trusts it in a browser risks nothing else. Consul's is
-trusted by our own processes alone, and has no such limits: gRPC's TLS refuses all that stands under a limit on
-addresses. The processes have their certificates from Consul itself (mesh.identity).
+Of all names the edge's may sign for localhost only: who trusts it in a browser risks no site. Addresses can't be
+limited as well: gRPC's TLS refuses an authority that does. Consul's is trusted by our own processes alone, which have
+their certificates from Consul itself (mesh.identity).
 """
 
 import datetime as dt
@@ -26,9 +26,7 @@ SERVER_LIFE = dt.timedelta(days=397)
 CLOCK_SKEW = dt.timedelta(minutes=5)
 LOOPBACK_NAME = "localhost"
 LOOPBACK_ADDRESS = "127.0.0.1"
-LOOPBACK_ONLY = x509.NameConstraints(
-    [x509.DNSName(LOOPBACK_NAME), x509.IPAddress(ipaddress.ip_network("127.0.0.0/8"))], None
-)
+LOCALHOST_ONLY = x509.NameConstraints([x509.DNSName(LOOPBACK_NAME)], None)
 # In the order of Certificates.
 NAMES = ("ca", "edge", "consul-ca", "consul")
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
@@ -62,7 +60,7 @@ def ensure(directory: Path, datacenter: str, *, now: dt.datetime | None = None) 
     now = now or dt.datetime.now(dt.UTC)
     made = Certificates(*(Pair(directory / f"{name}.pem", directory / f"{name}-key.pem") for name in NAMES))
     if not _usable(made.authority, now):
-        _write(made.authority, *_new_authority("ordermesh install CA", now, LOOPBACK_ONLY))
+        _write(made.authority, *_new_authority("ordermesh install CA", now, LOCALHOST_ONLY))
     if not _usable(made.consul_authority, now):
         _write(made.consul_authority, *_new_authority("ordermesh Consul CA", now))
     if not _good(made.edge, made.authority, now):

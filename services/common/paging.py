@@ -39,6 +39,14 @@ def decode(token: str, filters: Filters) -> str | None:
     return cursor
 
 
+def number(cursor: str) -> int:
+    """Read a cursor that counts. Raises InvalidArgument: tokens are not signed, so anybody can make one up."""
+    try:
+        return int(cursor)
+    except ValueError as unreadable:
+        raise _invalid("this is no page token; send `next_page_token` of the page before as it is") from unreadable
+
+
 def _digest(filters: Filters) -> str:
     canonical = json.dumps(filters, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

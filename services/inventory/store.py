@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.common import events
+from services.common import events, paging
 from services.common.database import Database
 from services.common.ids import new_id
 from services.inventory.domain import (
@@ -132,7 +132,7 @@ class InventoryStore:
         priority, _, code = (after or "-1/").partition("/")
         async with self._database.autocommit() as connection:
             rows = await connection.execute(
-                text(_WAREHOUSES), {"priority": int(priority), "code": code, "limit": limit}
+                text(_WAREHOUSES), {"priority": paging.number(priority), "code": code, "limit": limit}
             )
             return [Warehouse(*row) for row in rows]
 

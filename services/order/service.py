@@ -83,7 +83,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         await self._visible(request.id)
         filters = {"order": request.id}
         size = paging.page_size(request.page_size)
-        after = int(paging.decode(request.page_token, filters) or 0)
+        after = paging.number(paging.decode(request.page_token, filters) or "0")
         found = await self._store.events(request.id, after=after, limit=size + 1)
         reply = pb.ListOrderEventsResponse(events=[_event_to_proto(event) for event in found[:size]])
         if len(found) > size:

@@ -1,6 +1,7 @@
 """All SQL of the payment service. A change of a payment, its event and its ledger entry are one commit."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,8 +47,8 @@ WITH saved AS (
     WHERE id = CAST(:id AS uuid) AND version = :version - 1
     RETURNING id
 ), entry AS (
-    INSERT INTO ledger_entries (payment_id, kind, amount, create_time)
-    SELECT id, CAST(:kind AS text), CAST(:moved AS bigint), :update_time
+    INSERT INTO ledger_entries (id, payment_id, kind, amount, create_time)
+    SELECT CAST(:entry_id AS uuid), id, CAST(:kind AS text), CAST(:moved AS bigint), :update_time
     FROM saved WHERE CAST(:kind AS text) IS NOT NULL
 ), event AS (
     {events.insert_from("saved")}
@@ -185,16 +186,19 @@ class PaymentStore:
 
 
 async def _save(connection: AsyncConnection, payment: Payment, entry: tuple[Kind, Money] | None) -> None:
+    booked = LedgerEntry(new_id(), *entry, payment.update_time) if entry else None
+    told = replace(payment, ledger=(*payment.ledger, booked)) if booked else payment
     parameters = {
         **_columns(payment),
-        **events.parameters(event_of(payment, entry)),
+        **events.parameters(event_of(told, entry)),
         "authorized": payment.authorized.minor_units,
         "captured": payment.captured.minor_units,
         "refunded": payment.refunded.minor_units,
         "gateway_reference": payment.gateway_reference,
         "failure_reason": payment.failure_reason,
-        "kind": entry[0] if entry else None,
-        "moved": entry[1].minor_units if entry else None,
+        "entry_id": booked.id if booked else None,
+        "kind": booked.kind if booked else None,
+        "moved": booked.amount.minor_units if booked else None,
     }
     if not (await connection.execute(text(_SAVE), parameters)).scalar_one():
         raise PaymentChanged(payment.id)

@@ -24,7 +24,7 @@ class Backend(
     inventory_service_pb2_grpc.InventoryServiceServicer,
     order_service_pb2_grpc.OrderServiceServicer,
 ):
-    """Answers with what it was asked; `calls` counts, `metadata` and `certificate` (PEM) are those of the last call."""
+    """Answers with what it was asked; `calls` counts, everything else is the last call's, the `certificate` as PEM."""
 
     def __init__(self, port: int, member: Files) -> None:
         """Prepare one that is not started, and will be who the certificate says."""
@@ -33,6 +33,7 @@ class Backend(
         self.calls = 0
         self.metadata: dict[str, str] = {}
         self.certificate = b""
+        self.time_remaining: float | None = None
         self.failures = 0
         self._server: grpc.aio.Server | None = None
 
@@ -104,6 +105,7 @@ class Backend(
         self.calls += 1
         self.metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
         (self.certificate,) = context.auth_context()["x509_pem_cert"]
+        self.time_remaining = context.time_remaining()
 
 
 async def _refuse(context: Context, error: errors.Error) -> None:

@@ -1,7 +1,9 @@
 """The same methods over gRPC, gRPC-Web and https."""
 
 import base64
+import ssl
 import struct
+import warnings
 
 import grpc
 import httpx
@@ -110,6 +112,38 @@ async def test_https_serves_the_same_over_both_versions(edge: Edge, http2: bool,
     assert (reply.status_code, reply.http_version) == (200, version)
 
 
+async def test_grpc_passes_over_https(edge: Edge) -> None:
+    """With the install's own certificate."""
+    trust = grpc.ssl_channel_credentials(edge.authority.read_bytes())
+    async with grpc.aio.secure_channel(edge.secure_target, trust) as channel:
+        stub = order_service_pb2_grpc.OrderServiceStub(channel)
+        request = order_service_pb2.GetOrderRequest(id="7")
+        found = await stub.GetOrder(request, metadata=credentials("orders.read"), timeout=5)
+
+    assert found.id == "7"
+
+
+async def test_grpc_web_passes_over_https(edge: Edge) -> None:
+    """As a browser would send it."""
+    headers = {**bearer(token("orders.read")), "content-type": "application/grpc-web+proto"}
+    body = frame(order_service_pb2.GetOrderRequest(id="7").SerializeToString())
+    async with httpx.AsyncClient(base_url=edge.https, verify=edge.trust, http2=True) as client:
+        reply = await client.post(GET_ORDER, content=body, headers=headers)
+
+    assert order_pb2.Order.FromString(frames(reply.content)[0][1]).id == "7"
+
+
+async def test_old_tls_is_refused(edge: Edge) -> None:
+    """RFC 8996 gave up what came before 1.2."""
+    old = edge.trust
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    async with httpx.AsyncClient(base_url=edge.https, verify=old) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/healthz")
+
+
 async def test_a_read_is_tried_again_and_a_write_is_not(edge: Edge, http: httpx.AsyncClient) -> None:
     """The contract says which: SAFE and ONCE."""
     read, write = bearer(token("orders.read")), bearer(token("orders.create"))
@@ -127,3 +161,38 @@ async def test_a_call_ends_when_its_time_is_up(http: httpx.AsyncClient) -> None:
 
     assert reason(reply) == (504, 4, "DEADLINE_EXCEEDED")
     assert 2 < reply.elapsed.total_seconds() < 3
+
+
+async def test_a_call_over_grpc_ends_when_its_time_is_up(edge: Edge) -> None:
+    """However long the client would wait."""
+    async with grpc.aio.insecure_channel(edge.target) as channel:
+        stub = order_service_pb2_grpc.OrderServiceStub(channel)
+        request = order_service_pb2.GetOrderRequest(id=SLOW)
+        with pytest.raises(grpc.aio.AioRpcError) as late:
+            await stub.GetOrder(request, metadata=credentials("orders.read"), timeout=20)
+
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_client_may_have_less_time(edge: Edge) -> None:
+    """Its own deadline goes with the call."""
+    async with grpc.aio.insecure_channel(edge.target) as channel:
+        stub = order_service_pb2_grpc.OrderServiceStub(channel)
+        request = order_service_pb2.GetOrderRequest(id="7")
+        await stub.GetOrder(request, metadata=credentials("orders.read"), timeout=1)
+
+    assert edge.backend.time_remaining == pytest.approx(1, abs=0.5)
+
+
+@pytest.mark.parametrize("size", [200_000, 3_000_000])
+async def test_a_large_message_is_refused_over_grpc(edge: Edge, size: int) -> None:
+    """As over REST."""
+    before = edge.backend.calls
+    async with grpc.aio.insecure_channel(edge.target) as channel:
+        stub = order_service_pb2_grpc.OrderServiceStub(channel)
+        request = order_service_pb2.CreateOrderRequest(payment_token="x" * size)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.CreateOrder(request, metadata=credentials("orders.create"), timeout=5)
+
+    assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
+    assert edge.backend.calls == before

@@ -1,6 +1,7 @@
 """What a REST client meets at the edge."""
 
 import uuid
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -95,6 +96,27 @@ async def test_a_body_that_is_too_large_is_refused(http: httpx.AsyncClient) -> N
     assert reason(reply) == (413, 11, "BODY_TOO_LARGE")
 
 
+async def test_a_body_that_does_not_say_its_size_is_counted(http: httpx.AsyncClient) -> None:
+    """As it comes."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"paymentToken": "'
+        for _ in range(30):
+            yield b"x" * 10_000
+        yield b'"}'
+
+    headers = {**bearer(token("orders.create")), "content-type": "application/json"}
+
+    assert reason(await http.post("/api/v1/orders", content=pieces(), headers=headers)) == (413, 11, "BODY_TOO_LARGE")
+
+
+async def test_headers_that_are_too_large_are_refused(http: httpx.AsyncClient) -> None:
+    """More than 60 KiB of them."""
+    reply = await http.get("/api/v1/inventory/A", headers={"x-large": "x" * 70_000})
+
+    assert reason(reply) == (431, 11, "HEADERS_TOO_LARGE")
+
+
 async def test_a_request_id_is_kept(edge: Edge, http: httpx.AsyncClient) -> None:
     """In the reply as towards the service."""
     reply = await http.get("/api/v1/inventory/A", headers={"x-request-id": "my-own.id_7"})
@@ -146,5 +168,15 @@ async def test_a_reply_is_not_kept_nor_taken_for_something_else(http: httpx.Asyn
 
 
 async def test_a_large_reply_is_compressed(http: httpx.AsyncClient) -> None:
-    """For whoever asks, which httpx does."""
+    """For whoever asks, which httpx does; also what the transcoder wrote."""
+    lines = [{"sku": f"SKU-{number}", "quantity": 1} for number in range(100)]
+    order = await http.post("/api/v1/orders", json={"lines": lines}, headers=bearer(token("orders.create")))
+
     assert (await http.get("/openapi.json")).headers["content-encoding"] == "gzip"
+    assert order.headers["content-encoding"] == "gzip"
+    assert [line["sku"] for line in order.json()["lines"]] == [line["sku"] for line in lines]
+
+
+async def test_a_small_reply_is_not_compressed(http: httpx.AsyncClient) -> None:
+    """It would not become smaller."""
+    assert "content-encoding" not in (await http.get("/api/v1/inventory/A")).headers

@@ -30,6 +30,12 @@ def mappers() -> list[Json]:
     return found
 
 
+def for_status(status: int) -> Json:
+    """The filter of a mapper that asks for nothing but the status."""
+    value = {"default_value": status, "runtime_key": f"edge.local_reply.eq.{status}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+
+
 def in_json() -> list[Json]:
     """Those that write JSON."""
     return [each["body_format_override"] for each in mappers() if "json_format" in each["body_format_override"]]
@@ -56,6 +62,22 @@ def test_a_refusal_is_a_status_with_details(body: dict[str, Any]) -> None:
     assert (info.domain, info.reason.isupper()) == (DOMAIN, True)
     assert request.request_id == "%REQ(X-REQUEST-ID)%"
     assert body["content_type"] == "application/json"
+
+
+@pytest.mark.parametrize("status", set(REFUSALS) - {404})
+def test_grpc_has_the_same_codes(status: int) -> None:
+    """Envoy's own are coarser: a deadline that has passed would be UNAVAILABLE, which invites to try again."""
+    last = [each for each in mappers() if each["filter"] == for_status(status)]
+
+    (added,) = last[0]["headers_to_add"]
+    assert added["header"] == {"key": "grpc-status", "value": str(code_pb2.Code.Value(REFUSALS[status][0]))}
+
+
+def test_over_grpc_a_method_that_is_not_there_is_unimplemented() -> None:
+    """As gRPC has it; Envoy says so by itself."""
+    (words,) = [each for each in mappers() if each["filter"] == for_status(404)]
+
+    assert "headers_to_add" not in words
 
 
 def test_every_status_is_spoken_for() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -49,6 +50,37 @@ async def test_orders_of_several_skus_in_any_order_never_deadlock(store: Invento
     assert sold(await asyncio.gather(*asked, return_exceptions=True)) == min(units.values())
     left = {sku: sum(level.available for level in await store.levels([sku])) for sku in units}
     assert left == {"A": 29, "B": 0, "C": 14}
+
+
+@pytest.fixture
+def without_indexes(postgres: Postgres) -> Iterator[None]:
+    """Have the planner read tables as they lie, for sessions that begin from now on."""
+    with postgres.superuser() as connection:
+        for way in ("indexscan", "indexonlyscan", "bitmapscan"):
+            connection.execute(f"ALTER ROLE inventory_app SET enable_{way} = off".encode())
+    yield
+    with postgres.superuser() as connection:
+        connection.execute("ALTER ROLE inventory_app RESET ALL")
+
+
+@pytest.mark.usefixtures("without_indexes")
+@pytest.mark.parametrize("arrival", ["ABC", "CBA"])
+async def test_locks_are_taken_in_the_order_of_the_skus(
+    store: InventoryStore, postgres: Postgres, arrival: str
+) -> None:
+    """However they are asked for, and however they lie in the table: that is what makes a deadlock impossible."""
+    for sku in arrival:
+        await store.receive(sku, 1, "near", None)
+    free = b"SELECT sku FROM stock_levels ORDER BY sku FOR UPDATE SKIP LOCKED"
+    with postgres.superuser("inventory") as holder, postgres.superuser("inventory") as watcher:
+        holder.execute("BEGIN")
+        holder.execute("SELECT FROM stock_levels WHERE sku = 'B' FOR UPDATE")
+        waiting = asyncio.create_task(store.reserve(new_id(), {"C": 1, "B": 1, "A": 1}))
+        async with asyncio.timeout(4):
+            while watcher.execute(free).fetchall() != [("C",)]:  # noqa: ASYNC110 - it happens in the database
+                await asyncio.sleep(0.01)
+        holder.execute("ROLLBACK")
+        assert len((await waiting).allocations) == 3
 
 
 async def test_a_rush_of_everything_at_once_balances(store: InventoryStore) -> None:

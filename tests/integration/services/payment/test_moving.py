@@ -6,10 +6,14 @@ from datetime import timedelta
 import pytest
 
 from mesh import errors
+from ordermesh.payment.v1 import payment_events_pb2
+from services.common import events
+from services.common.database import Database
 from services.common.ids import new_id
 from services.common.money import Money
 from services.payment.cashier import Cashier
 from services.payment.domain import Kind, NotAllowed, Payment, RequestIdReused, State, TooMuch
+from services.payment.events import payment_to_proto
 from services.payment.store import PaymentStore
 from tests.integration.services.payment.gateway import Gateway
 
@@ -56,6 +60,25 @@ async def test_captures_and_refunds_at_once_stay_in_bounds(cashier: Cashier, sto
         assert isinstance(outcome, (Payment, TooMuch)), outcome
     now = await store.get(payment.id)
     assert euros(0) < now.refunded <= now.captured <= euros(1000)
+
+
+async def test_every_event_holds_the_payment_as_it_then_was(cashier: Cashier, database: Database) -> None:
+    """With the movement that it tells of in its ledger."""
+    payment = await held(cashier)
+    captured = await cashier.move(payment, Kind.CAPTURE, euros(300), None)
+    refunded = await cashier.move(payment, Kind.REFUND, euros(300), None)
+    voided = await cashier.void(await held(cashier))
+    async with database.autocommit() as connection:
+        stored = await events.read(connection, payment.id, after=1, limit=10)
+        stored += await events.read(connection, voided.id, after=2, limit=10)
+    names = [each.type.rpartition(".")[2] for each in stored]
+    assert names == ["PaymentAuthorized", "PaymentCaptured", "PaymentRefunded", "PaymentVoided"]
+    told = [
+        getattr(payment_events_pb2, name).FromString(each.payload).payment
+        for name, each in zip(names, stored, strict=True)
+    ]
+    assert told == [payment_to_proto(each) for each in (payment, captured, refunded, voided)]
+    assert [len(each.ledger) for each in told] == [1, 2, 3, 2]
 
 
 async def test_the_same_request_moves_money_once(cashier: Cashier, store: PaymentStore) -> None:

@@ -78,6 +78,14 @@ def test_a_cursor_that_is_no_text_is_refused() -> None:
     refusal(forged(json.dumps([7, digest])), {})
 
 
+def test_a_cursor_that_should_count_and_does_not_is_refused() -> None:
+    """Tokens are not signed: whoever knows how they are made can make one up."""
+    assert paging.number("12") == 12
+    for cursor in ("", "x", "1.5", "9" * 5000):
+        with pytest.raises(errors.InvalidArgument):
+            paging.number(cursor)
+
+
 def test_pages_have_fifty_items_unless_asked_otherwise() -> None:
     """The contract bounds what may be asked."""
     assert paging.page_size(0) == paging.DEFAULT_SIZE == 50
