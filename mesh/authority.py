@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-from pbconnectca import ca_pb2, ca_pb2_grpc
 
 from mesh.settings import MeshSettings
+from pbconnectca import ca_pb2, ca_pb2_grpc
 
 PATIENCE_SECONDS = 5.0
 TOKEN_KEY = "x-consul-token"  # noqa: S105 - the name of a header

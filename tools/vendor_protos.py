@@ -1,4 +1,4 @@
-"""Refreshes third_party/ from pinned packages: google's protos from a wheel, buf.validate's and Consul's from Go modules.
+"""Refreshes third_party/ from pinned packages: google's protos from a wheel, those of others from Go modules.
 
 Run by `make vendor` after googleapis-common-protos (requirements.lock), protovalidate-protos or consul-protos
 (deploy/versions.toml) moved. The files are copied as they are and never edited.
