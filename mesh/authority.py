@@ -19,12 +19,13 @@ TOKEN_KEY = "x-consul-token"  # noqa: S105 - the name of a header
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """What to trust now. `bundle` has every valid root, `chain` what goes behind a leaf; both PEM."""
+    """What to trust now. `bundle` has every valid root, `chain` goes behind a leaf, `signer` signs leaves; all PEM."""
 
     trust_domain: str
     active: str
     bundle: bytes
     chain: bytes
+    signer: bytes
 
 
 class Authority:
@@ -65,6 +66,7 @@ def _roots(answer: ca_pb2.WatchRootsResponse) -> Roots:
         active=active.id,
         bundle=b"".join(_ends_with_newline(root.root_cert) for root in answer.roots),
         chain=b"".join(map(_ends_with_newline, active.intermediate_certs)),
+        signer=_ends_with_newline([*active.intermediate_certs, active.root_cert][0]),
     )
 
 

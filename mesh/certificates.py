@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -19,9 +20,10 @@ RENEW_AFTER = 2 / 3
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A leaf that was issued."""
+    """A leaf that was issued; `names` are further names in it."""
 
     spiffe_id: str
+    names: tuple[str, ...]
     begin: dt.datetime
     end: dt.datetime
 
@@ -59,7 +61,17 @@ class Files:
         leaf = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (spiffe_id,) = names.get_values_for_type(x509.UniformResourceIdentifier)
-        return Certificate(spiffe_id, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+        also = tuple(names.get_values_for_type(x509.DNSName))
+        return Certificate(spiffe_id, also, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+
+    def is_signed_by(self, signer: bytes) -> bool:
+        """Tell whether the certificate kept here was signed by this one, PEM."""
+        leaf = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        try:
+            leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(signer))
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
 
     def trust(self, bundle: bytes) -> None:
         """Replace whom to trust."""

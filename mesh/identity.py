@@ -29,6 +29,12 @@ SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 # A new root is everybody's to trust before anybody's certificate leads to it.
 SETTLE_SECONDS = 5.0
+# How long a start with a kept certificate waits for Consul to confirm it.
+CONFIRM_SECONDS = 3.0
+
+
+class TrustDomainChangedError(Exception):
+    """Consul lost its data and is another authority now; whoever runs the process starts it anew, under the new one."""
 
 
 class Identity:
@@ -79,23 +85,33 @@ async def joined(settings: MeshSettings, names: tuple[str, ...] = ()) -> AsyncIt
     files = Files(settings.identity_folder)
     async with Authority(settings) as authority, asyncio.TaskGroup() as tasks:
         issued = asyncio.Event()
-        renewing = tasks.create_task(_Renewal(settings, names, files, authority, issued.set).run())
-        if not _good(files.read(), settings):
-            await issued.wait()
+        renewal = _Renewal(settings, names, files, authority, issued.set)
+        renewing = tasks.create_task(renewal.run())
+        await _confirmed(issued, at_once=_good(files.read(), settings, names))
         certificate = files.read()
         if certificate is None:
             message = f"{files.folder} was emptied while it was being filled"
             raise RuntimeError(message)
         EXPIRES.set(certificate.end.timestamp())
+        identity = Identity(settings, files, certificate)
+        renewal.domain_in_use = identity.domain.name
         try:
-            yield Identity(settings, files, certificate)
+            yield identity
         finally:
             renewing.cancel()
 
 
-def _good(certificate: Certificate | None, settings: MeshSettings) -> bool:
-    """Whether a kept certificate is ours and not due."""
-    if certificate is None or _now() >= certificate.renew_at:
+async def _confirmed(issued: asyncio.Event, *, at_once: bool) -> None:
+    """Wait for Consul's word; `at_once` when a kept certificate will do if Consul is away."""
+    try:
+        await asyncio.wait_for(issued.wait(), CONFIRM_SECONDS if at_once else None)
+    except TimeoutError:
+        _log.warning("Consul is away; the certificate from before is used")
+
+
+def _good(certificate: Certificate | None, settings: MeshSettings, names: tuple[str, ...]) -> bool:
+    """Whether a kept certificate is ours as we are called now, and not due."""
+    if certificate is None or _now() >= certificate.renew_at or certificate.names != names:
         return False
     return domain_in(certificate.spiffe_id).id_of(settings.service) == certificate.spiffe_id
 
@@ -116,6 +132,7 @@ class _Renewal:
         self._files = files
         self._authority = authority
         self._issued = issued
+        self.domain_in_use = ""
         self._roots: Roots | None = None
         self._news = asyncio.Event()
 
@@ -144,14 +161,20 @@ class _Renewal:
         signed_by = ""
         while True:
             roots = await self._known_roots()
-            rotated = signed_by not in {"", roots.active}
-            if rotated:
+            if signed_by not in {"", roots.active}:
                 await asyncio.sleep(SETTLE_SECONDS)
-            if rotated or not _good(self._files.read(), self._settings):
+            good = _good(self._files.read(), self._settings, self._names)
+            if not (good and self._files.is_signed_by(roots.signer)):
                 await self._sign(roots)
+            self._require_same_domain(roots)
             signed_by = roots.active
             self._issued()
             await self._until_due_or_news()
+
+    def _require_same_domain(self, roots: Roots) -> None:
+        """End the process when Consul became another one: everything it was told before is void."""
+        if self.domain_in_use not in {"", roots.trust_domain}:
+            raise TrustDomainChangedError(roots.trust_domain)
 
     async def _known_roots(self) -> Roots:
         while self._roots is None:
