@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common import events
@@ -94,12 +95,16 @@ class NotificationStore:
             "detail": attempt.detail,
             "attempt_time": attempt.time,
         }
-        async with self._database.transaction() as connection:
-            if (await connection.execute(_SAVE, parameters)).first() is None:
-                return False
-            if notification.state is not State.PENDING:
-                await events.append(connection, event_of(notification))
-            return True
+        try:
+            async with self._database.transaction() as connection:
+                if (await connection.execute(_SAVE, parameters)).first() is None:
+                    return False
+                if notification.state is not State.PENDING:
+                    await events.append(connection, event_of(notification))
+                return True
+        except IntegrityError:
+            # Its lease had ended, and somebody else recorded an attempt of this number.
+            return False
 
     async def get(self, notification_id: str) -> Notification:
         """Read a notification. Raises NotificationNotFound."""
@@ -123,7 +128,7 @@ def _columns(notification: Notification) -> dict[str, Any]:
         "customer_id": notification.customer_id,
         "channel": notification.channel,
         "template": notification.template,
-        "content": json.dumps(notification.content),
+        "content": json.dumps(dict(notification.content)),
         "state": notification.state,
         "version": notification.version,
         "request_id": notification.origin.request_id,
