@@ -1,9 +1,10 @@
 """The read path: what our services answer over gRPC, called directly, beside the mesh alone and the bare echo."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 
+import grpc
 from google.protobuf.message import Message
 
 from bench import calls, gated
@@ -13,15 +14,16 @@ from bench.results import Sizes
 from bench.shop import Placed
 from bench.stack import Stack
 from mesh import context
-from mesh.client import Clients
-from mesh.client import Target as Address
+from mesh.certificates import Files
+from mesh.client import OPTIONS, Clients, Interceptors
 from mesh.contract import Contract
-from mesh.settings import MeshSettings
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from ordermesh.product.v1 import product_service_pb2, product_service_pb2_grpc
 
 ORDER, PRODUCT = gated.SERVICE, "ordermesh.product.v1.ProductService"
 ECHO = calls.ECHO
+Address = Callable[[str], str]
+
 MESH_ONLY = "GetOrder, mesh only"
 GET_ORDER, GET_PRODUCT = "GetOrder", "GetProduct"
 
@@ -33,7 +35,7 @@ async def targets(
     """Make ready whom to call, the echo first, as the customer who placed an order; with the sizes of the messages."""
     async with AsyncExitStack() as held:
         held.enter_context(_speaking_for(placed))
-        clients = await held.enter_async_context(_clients(stack.peer_token, stack.address))
+        clients = await held.enter_async_context(_clients(stack.identity, stack.address))
         orders = clients.client(order_service_pb2_grpc.OrderServiceStub, ORDER)
         products = clients.client(product_service_pb2_grpc.ProductServiceStub, PRODUCT)
         wanted = order_service_pb2.GetOrderRequest(id=placed.order_id)
@@ -44,7 +46,7 @@ async def targets(
         yield (
             [
                 echo,
-                await held.enter_async_context(_mesh_only(wanted, order)),
+                await held.enter_async_context(_mesh_only(stack.identity, wanted, order)),
                 Target(GET_ORDER, lambda: orders.GetOrder(wanted), stack.pids["order"]),
                 Target(GET_PRODUCT, lambda: products.GetProduct(sought), stack.pids["product"]),
             ],
@@ -53,19 +55,27 @@ async def targets(
 
 
 @contextlib.asynccontextmanager
-async def _mesh_only(wanted: order_service_pb2.GetOrderRequest, order: order_pb2.Order) -> AsyncIterator[Target]:
+async def _mesh_only(
+    identity: Files, wanted: order_service_pb2.GetOrderRequest, order: order_pb2.Order
+) -> AsyncIterator[Target]:
     async with (
-        beside(gated.__name__, order.SerializeToString().hex()) as server,
-        _clients(gated.PEER_TOKEN, lambda _: f"{gated.HOST}:{server.ready}") as clients,
+        beside(gated.__name__, str(identity.folder), order.SerializeToString().hex()) as server,
+        _clients(identity, lambda _: f"{gated.HOST}:{server.ready}") as clients,
     ):
         orders = clients.client(order_service_pb2_grpc.OrderServiceStub, ORDER)
         yield Target(MESH_ONLY, lambda: orders.GetOrder(wanted), server.pid)
 
 
 @contextlib.asynccontextmanager
-async def _clients(peer_token: str, address: Address) -> AsyncIterator[Clients]:
-    settings = MeshSettings(service="bench", port=1, metrics_port=1, peer_token=peer_token)
-    clients = Clients(Contract.load(), settings, target=address)
+async def _clients(identity: Files, address: Address) -> AsyncIterator[Clients]:
+    """Call with a certificate, straight to an address."""
+    parts = (identity.authorities, identity.key, identity.certificate)
+    credentials = grpc.ssl_channel_credentials(*(part.read_bytes() for part in parts))
+
+    def dial(domain: str, interceptors: Interceptors) -> grpc.aio.Channel:
+        return grpc.aio.secure_channel(address(domain), credentials, options=OPTIONS, interceptors=interceptors)
+
+    clients = Clients(Contract.load(), dial=dial)
     try:
         yield clients
     finally:

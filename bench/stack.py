@@ -10,6 +10,8 @@ from deploy.native import secrets
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import NAME as SUPERVISOR
 from deploy.native.supervisor import Supervisor
+from mesh.certificates import Files
+from mesh.headers import EDGE
 
 START = "start the stack with: make up"
 CREDENTIALS = "credentials.json"
@@ -24,7 +26,6 @@ class Stack:
     kafka: str
     admin_email: str
     admin_password: str = field(repr=False)
-    peer_token: str = field(repr=False)
     pids: Pids
 
     @classmethod
@@ -38,7 +39,6 @@ class Stack:
             kafka=found["kafka"],
             admin_email=found["admin_email"],
             admin_password=found["admin_password"],
-            peer_token=kept.peer_token,
             pids=_pids(Supervisor(runtime, kept)),
         )
 
@@ -52,6 +52,11 @@ class Stack:
     def events_topic(self) -> str:
         """Where the orders' events go."""
         return self.runtime.topology.services["order"].events_topic
+
+    @property
+    def identity(self) -> Files:
+        """The edge's certificate: the bench calls services as the edge does."""
+        return Files(self.runtime.identity(EDGE))
 
     def address(self, service: str) -> str:
         """Where the first instance of a service answers to gRPC."""

@@ -5,17 +5,18 @@ For whoever installs it:
     options = Options(
         contract=Contract.load(), settings=EdgeSettings.load(), issuer=..., audience=...,
         ports=Ports(http=8080, https=8443, admin=9901, keys=9902),
-        files=Files(certificate=..., private_key=..., descriptors=..., folder=...),
-        control_plane=(9000, 9001), peer_token=..., region="dc1", zone="zone-a",
+        files=Files(certificate=..., private_key=..., identity=..., descriptors=..., folder=...),
+        control_plane=(9000, 9001), region="dc1", zone="zone-a",
     )
     changed = write(options, generator=<path of protoc-gen-openapi>)
 
-`write` puts `bootstrap.json`, `openapi.json` and the API page into `files.folder` (made with mode 0700 when missing)
-and answers with the names of those that differ from what was there: when there are any, a running Envoy must be started
-anew. Envoy is started with `envoy --config-path <folder>/bootstrap.json`, from any folder and without environment. It
-logs to stderr, and writes its access log, one JSON object a line, to stdout. It may be started before everything else.
-`GET /ready` on the admin port and `GET /healthz` on the others answer 200 once it serves. `--mode validate` checks the
-bootstrap without serving, and needs all of the files to be there.
+`write` puts `bootstrap.json`, `openapi.json`, the API page and the files that lead to the edge's identity (mesh.sds)
+into `files.folder` (made with mode 0700 when missing) and answers with the names of those that differ from what was
+there: when there are any, a running Envoy must be started anew. Envoy is started with
+`envoy --config-path <folder>/bootstrap.json`, from any folder and without environment. It logs to stderr, and writes
+its access log, one JSON object a line, to stdout. It may be started before everything but its identity. `GET /ready` on
+the admin port and `GET /healthz` on the others answer 200 once it serves. `--mode validate` checks the bootstrap
+without serving, and needs all of the files to be there.
 """
 
 from gateway.bootstrap import render

@@ -10,7 +10,7 @@ from mesh.headers import EDGE
 PATIENCE = "3s"
 # How soon the control plane is asked again when it isn't there. Envoy's own way ends with up to 30 s between attempts.
 BACK_OFF = {"base_interval": "0.2s", "max_interval": "2s"}
-# What may be asked of Envoy's administration. Not its configuration, which holds the peer token, and no change of it.
+# What may be asked of Envoy's administration. Not its configuration, and no change of it.
 ADMIN_PATHS = [{"exact": "/ready"}, {"exact": "/clusters"}, {"exact": "/server_info"}, {"prefix": "/stats"}]
 
 

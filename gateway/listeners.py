@@ -1,7 +1,7 @@
 """Where the edge listens: http and https for clients, both with the whole API, and its own way to auth's keys."""
 
 from gateway.access_log import access_log
-from gateway.envoy import HTTP_FILTERS, Json, extension, header, socket, typed
+from gateway.envoy import HTTP_FILTERS, Json, extension, socket, typed
 from gateway.errors import local_replies
 from gateway.filters import api_filters, router, transcoder
 from gateway.options import Options
@@ -103,7 +103,7 @@ def _request_ids() -> Json:
 
 
 def _api_route_config(options: Options) -> Json:
-    """Route the API and the pages; to services go the edge's name and secret, and nothing a client logs in with."""
+    """Route the API and the pages; nothing that a client logs in with goes to services."""
     host = {
         "name": "api",
         "domains": ["*"],
@@ -117,13 +117,7 @@ def _api_route_config(options: Options) -> Json:
         "validate_clusters": False,
         "max_direct_response_body_size_bytes": LARGEST_PAGE_BYTES,
         "request_headers_to_remove": ["authorization", "cookie"],
-        "request_headers_to_add": _peer(options),
     }
-
-
-def _peer(options: Options) -> list[Json]:
-    """Tell services that it is the edge that calls."""
-    return [header(names.PEER, names.EDGE), header(names.PEER_TOKEN, options.peer_token)]
 
 
 def _cors(options: Options) -> Json:
@@ -145,7 +139,6 @@ def _keys(options: Options) -> Json:
         "name": "keys",
         "virtual_hosts": [{"name": "keys", "domains": ["*"], "routes": [route]}],
         "validate_clusters": False,
-        "request_headers_to_add": _peer(options),
     }
     # Plain RFC 7517: a field without a value is not there.
     chain = [transcoder(options, print_defaults=False), router()]

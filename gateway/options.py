@@ -1,6 +1,6 @@
 """Everything the edge's configuration is made from, gathered in one value, so that rendering reads no file."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.settings import EdgeSettings
@@ -22,10 +22,14 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """What Envoy reads at start: the server certificate, the built contracts, and the folder of what `write` makes."""
+    """What Envoy reads: the server certificate, the built contracts, and the folder of what `write` makes.
+
+    `identity` is the folder in which `python -m mesh.identity` keeps the certificate that services know the edge by.
+    """
 
     certificate: Path
     private_key: Path
+    identity: Path
     descriptors: Path
     folder: Path
 
@@ -42,10 +46,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Input of `gateway.render`.
-
-    `control_plane` are the ports of its replicas on `host`; `peer_token` is what the services know the edge by.
-    """
+    """Input of `gateway.render`. `control_plane` are the ports of its replicas on `host`."""
 
     contract: Contract
     settings: EdgeSettings
@@ -54,7 +55,6 @@ class Options:
     ports: Ports
     files: Files
     control_plane: tuple[int, ...]
-    peer_token: str = field(repr=False)
     region: str = ""
     zone: str = ""
     host: str = "127.0.0.1"

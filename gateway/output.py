@@ -7,6 +7,7 @@ from gateway.bootstrap import render
 from gateway.openapi import describe
 from gateway.options import Options
 from gateway.pages import FILES, PAGE_FOLDER
+from mesh import sds
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -20,6 +21,7 @@ def write(options: Options, *, generator: Path) -> tuple[str, ...]:
     files = options.files
     content = {
         **{files.folder / name: (PAGE_FOLDER / name).read_text(encoding="utf-8") for name in FILES},
+        **{sds.file_of(files.folder, name): _json(secret) for name, secret in sds.secrets(files.identity).items()},
         files.openapi: _json(describe(options.contract, generator=generator)),
         files.bootstrap: _json(render(options)),
     }

@@ -13,10 +13,10 @@ from google.protobuf.message import Message
 
 from mesh import context, errors, headers, metrics, status
 from mesh.contract import Contract, MethodPolicy
-from mesh.settings import MeshSettings
 
 Stub = TypeVar("Stub")
-Target = Callable[[str], str]
+Interceptors = tuple[grpc.aio.ClientInterceptor, ...]
+Dial = Callable[[str, Interceptors], grpc.aio.Channel]
 
 OPTIONS = (
     # Each side may send a header of up to 16 KiB: errors carry details.
@@ -26,29 +26,21 @@ OPTIONS = (
 )
 
 
-def by_xds(domain: str) -> str:
-    """Have the control plane say who serves a domain."""
-    return f"xds:///{domain}"
+def by_xds(domain: str, interceptors: Interceptors) -> grpc.aio.Channel:
+    """Have the control plane say who serves a domain, and whose certificate to expect there."""
+    return grpc.aio.secure_channel(
+        f"xds:///{domain}", grpc.xds_channel_credentials(), options=OPTIONS, interceptors=interceptors
+    )
 
 
 class Clients:
     """One channel to each service, shared by all who call it."""
 
-    def __init__(
-        self,
-        contract: Contract,
-        settings: MeshSettings,
-        interceptors: tuple[grpc.aio.ClientInterceptor, ...] = (),
-        target: Target = by_xds,
-    ) -> None:
-        """`target` turns the name of a domain into what gRPC dials."""
+    def __init__(self, contract: Contract, interceptors: Interceptors = (), dial: Dial = by_xds) -> None:
+        """`dial` opens a channel to a domain."""
         self._contract = contract
-        self._identity = (
-            (headers.PEER, settings.service),
-            (headers.PEER_TOKEN, settings.peer_token.get_secret_value()),
-        )
         self._interceptors = interceptors
-        self._target = target
+        self._dial = dial
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
@@ -62,7 +54,7 @@ class Clients:
             raise LookupError(message)
         domain = next(iter(methods.values())).domain
         inner = stub(self._channel(domain))
-        return cast("Stub", _Client(inner, methods, self._identity, as_service=as_service))
+        return cast("Stub", _Client(inner, methods, as_service=as_service))
 
     async def close(self) -> None:
         """Close every channel."""
@@ -71,9 +63,7 @@ class Clients:
 
     def _channel(self, domain: str) -> grpc.aio.Channel:
         if domain not in self._channels:
-            self._channels[domain] = grpc.aio.insecure_channel(
-                self._target(domain), options=OPTIONS, interceptors=self._interceptors
-            )
+            self._channels[domain] = self._dial(domain, self._interceptors)
         return self._channels[domain]
 
 
@@ -83,9 +73,9 @@ Metadata = tuple[tuple[str, str], ...]
 class _Client:
     """The methods of one service."""
 
-    def __init__(self, stub: object, methods: dict[str, MethodPolicy], identity: Metadata, *, as_service: bool) -> None:
+    def __init__(self, stub: object, methods: dict[str, MethodPolicy], *, as_service: bool) -> None:
         for name, policy in methods.items():
-            setattr(self, name, _Method(getattr(stub, name), policy, identity, as_service=as_service))
+            setattr(self, name, _Method(getattr(stub, name), policy, as_service=as_service))
 
 
 class _Method:
@@ -95,14 +85,12 @@ class _Method:
         self,
         call: Callable[..., Awaitable[Message]],
         policy: MethodPolicy,
-        identity: Metadata,
         *,
         as_service: bool,
     ) -> None:
         self._call = call
         self._policy = policy
         self._limit = policy.deadline.total_seconds()
-        self._identity = identity
         self._as_service = as_service
         self._name = policy.full_name.removeprefix("/")
 
@@ -131,5 +119,5 @@ class _Method:
 
     def _metadata(self) -> Metadata:
         call = context.current()
-        own = (*self._identity, (headers.REQUEST_ID, call.request_id or context.new_request_id()))
+        own = ((headers.REQUEST_ID, call.request_id or context.new_request_id()),)
         return own if self._as_service or not call.claims else (*own, (headers.CLAIMS, call.claims))

@@ -13,8 +13,9 @@ import grpc
 from google.protobuf.message import Message
 from grpc_interceptor.server import AsyncServerInterceptor
 
-from mesh import context, errors, headers, identity, metrics, status
+from mesh import admission, context, errors, headers, metrics, status
 from mesh.contract import Contract, MethodPolicy
+from mesh.peers import Peers
 from mesh.telemetry import get_logger
 from mesh.tracing import traceparent
 from mesh.validation import validate
@@ -34,10 +35,10 @@ LONGEST_REQUEST_ID = 128
 class Gate(AsyncServerInterceptor):
     """Admits calls as their contract says. A method without a contract of ours is refused, but for OPEN_TO_ALL."""
 
-    def __init__(self, contract: Contract, peer_token: str) -> None:
-        """`peer_token`: what processes of this install prove themselves with."""
+    def __init__(self, contract: Contract, peers: Peers) -> None:
+        """`peers` knows who calls."""
         self._contract = contract
-        self._peer_token = peer_token
+        self._peers = peers
 
     async def intercept(
         self,
@@ -76,9 +77,9 @@ class Gate(AsyncServerInterceptor):
         visit: "Visit",
     ) -> context.Call:
         metadata = visit.metadata
-        peer = identity.authenticate(metadata, self._peer_token)
+        peer = self._peers.caller_of(servicer_context, policy.full_name)
         claims = metadata.get(headers.CLAIMS, "")
-        caller = identity.admit(policy, peer, claims)
+        caller = admission.admit(policy, peer, claims)
         left = servicer_context.time_remaining()
         limit = policy.deadline.total_seconds()
         call = visit.begin(caller, time.monotonic() + (limit if left is None else min(limit, left)), claims)
@@ -100,7 +101,7 @@ class Visit:
             key: value for key, value in servicer_context.invocation_metadata() or () if isinstance(value, str)
         }
         self._request_id = self.metadata.get(headers.REQUEST_ID, "")[:LONGEST_REQUEST_ID] or context.new_request_id()
-        self._call = context.Call(self._request_id, context.Caller(peer=self.metadata.get(headers.PEER, "")))
+        self._call = context.Call(self._request_id, context.Caller())
 
     def __enter__(self) -> Self:
         metrics.serving(self._method).inc()

@@ -7,16 +7,10 @@ IDEMPOTENCY_KEY = "idempotency-key"
 """By which a repeated request is known (the IETF draft of the same name); an alternative to `request_id` fields."""
 
 CLAIMS = "x-ordermesh-claims"
-"""The payload of the end user's verified JWT, base64url. Believed only beside a PEER_TOKEN."""
-
-PEER = "x-ordermesh-peer"
-"""Name of the calling process: a service, or EDGE."""
-
-PEER_TOKEN = "x-ordermesh-peer-token"  # noqa: S105 - the name of a header
-"""The install's secret, which only its own processes know."""
+"""The payload of the end user's verified JWT, base64url. Believed from members of the mesh only."""
 
 TRACEPARENT = "traceparent"
 """W3C Trace Context."""
 
 EDGE = "edge"
-"""What the edge calls itself in PEER. It speaks for end users and never for itself."""
+"""The service name in the edge's certificate. It speaks for end users and never for itself."""

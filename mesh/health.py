@@ -1,6 +1,7 @@
 """What this process says about itself over grpc.health.v1: SERVING only while everything it stands on answers."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from grpc_health.v1 import health_pb2
@@ -15,6 +16,7 @@ Check = Callable[[], Awaitable[None]]
 
 INTERVAL_SECONDS = 2.0
 PATIENCE_SECONDS = 2.0
+SETTLE_SECONDS, SHORT_SECONDS = 2.0, 0.05
 
 DEPENDENCY_UP = Gauge("ordermesh_dependency_up", "Whether the last check of a dependency passed.", ("dependency",))
 
@@ -40,6 +42,14 @@ class Health:
     def add(self, name: str, check: Check) -> None:
         """`check` raises when the dependency can't be used."""
         self._checks[name] = check
+
+    async def settle(self) -> None:
+        """Look until everything is fine, for a moment at most: most of what is missing at a start comes at once."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        await self.look()
+        while not self.serving and time.monotonic() < deadline:
+            await asyncio.sleep(SHORT_SECONDS)
+            await self.look()
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Check until stopped."""

@@ -1,99 +1,247 @@
-"""Who is calling: the process, proved by the install's peer token, and the end user whose claims it brings.
+"""Who this process is to the others: a SPIFFE certificate, signed by Consul on our own key, renewed in time.
 
-The edge verifies tokens; a service believes the claims because the token's reader is a process of the same install.
+What was issued lies in the process's own folder, so that neither a restart nor a Consul that is away takes it back
+before it ends. `python -m mesh.identity` keeps one fresh for a process that can't do so itself, such as Envoy.
 """
 
-import base64
-import binascii
-import functools
-import hmac
-import json
-from collections.abc import Mapping
+import asyncio
+import contextlib
+import datetime as dt
+import signal
+from collections.abc import AsyncIterator, Callable
 
-from mesh import errors, headers
-from mesh.context import Caller
-from mesh.contract import AccessKind, MethodPolicy
+import grpc
+import uvloop
+from prometheus_client import Gauge, start_http_server
 
-NO_CLAIMS = Caller()
+from mesh import certificates
+from mesh.authority import Authority, Roots
+from mesh.certificates import Certificate, Files
+from mesh.settings import MeshSettings
+from mesh.spiffe import TrustDomain, domain_in
+from mesh.telemetry import configure_logging, get_logger
+
+_log = get_logger(__name__)
+
+EXPIRES = Gauge("ordermesh_identity_expires_seconds", "When this process's certificate ends, in seconds since 1970.")
+
+SHORTEST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+# A new root is everybody's to trust before anybody's certificate leads to it.
+SETTLE_SECONDS = 5.0
+# How long a start with a kept certificate waits for Consul to confirm it.
+CONFIRM_SECONDS = 3.0
 
 
-def authenticate(metadata: Mapping[str, str], peer_token: str) -> str:
-    """Return the name of the calling process. Raises Unauthenticated for one that isn't of this install."""
-    shown = metadata.get(headers.PEER_TOKEN, "")
-    if not peer_token or not hmac.compare_digest(shown.encode(), peer_token.encode()):
-        raise errors.Unauthenticated(
-            "this service answers processes of its own install only; go through the edge",
-            reason="PEER_UNKNOWN",
+class TrustDomainChangedError(Exception):
+    """Consul lost its data and is another authority now; whoever runs the process starts it anew, under the new one."""
+
+
+class Identity:
+    """A certificate in its folder. `domain` is what its SPIFFE ID belongs to."""
+
+    def __init__(self, settings: MeshSettings, files: Files, certificate: Certificate) -> None:
+        """Made by `joined`."""
+        self._settings = settings
+        self._certificate = certificate
+        self.files = files
+        self.domain: TrustDomain = domain_in(certificate.spiffe_id)
+
+    def server_credentials(self) -> grpc.ServerCredentials:
+        """Serve with the newest certificate; every client must show one.
+
+        Besides the mesh the install's own authority is trusted: Consul's agent, which has no SPIFFE ID, checks our
+        health. What a caller may do is decided by the gate, not by the handshake.
+        """
+        served = 0
+
+        def configuration() -> grpc.ServerCertificateConfiguration:
+            trusted = self.files.authorities.read_bytes() + self._settings.consul_ca.read_bytes()
+            pair = (self.files.key.read_bytes(), self.files.certificate.read_bytes())
+            return grpc.ssl_server_certificate_configuration([pair], trusted)
+
+        def newer() -> grpc.ServerCertificateConfiguration | None:
+            """Asked at every handshake."""
+            nonlocal served
+            changed = max(each.stat().st_mtime_ns for each in (self.files.certificate, self.files.authorities))
+            if changed == served:
+                return None
+            served = changed
+            return configuration()
+
+        return grpc.dynamic_ssl_server_credentials(
+            configuration(),
+            newer,  # type: ignore[arg-type]  # None stands for "as before"
+            require_client_authentication=True,
         )
-    return metadata.get(headers.PEER, "")
 
 
-@functools.lru_cache(maxsize=4096)
-def end_user(claims: str, peer: str) -> Caller:
-    """Read the claims of a verified token: base64url of its JSON payload. Raises Unauthenticated."""
-    try:
-        payload = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-        return Caller(
-            user_id=_subject(payload["sub"]),
-            email=str(payload.get("email", "")),
-            roles=_names(payload.get("roles", [])),
-            permissions=_names(payload.get("permissions", [])),
-            peer=peer,
-        )
-    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as unreadable:
-        raise errors.Unauthenticated("the claims can't be read", reason="CLAIMS_MALFORMED") from unreadable
+@contextlib.asynccontextmanager
+async def joined(settings: MeshSettings, names: tuple[str, ...] = ()) -> AsyncIterator[Identity]:
+    """Be somebody: with the certificate kept from before while it is good, else as soon as Consul signs one.
 
-
-def admit(policy: MethodPolicy, peer: str, claims: str) -> Caller:
-    """Decide whether the caller may call the method, and how far they may see. Raises an Error if not.
-
-    Without claims a service acts for itself, and may do whatever the contract has for services or for users; the edge
-    never acts for itself, so that a route without a token reaches public methods only.
+    `names` are what clients call the process besides its address.
     """
-    service = peer != headers.EDGE
-    caller = end_user(claims, peer) if claims else Caller(peer=peer, unrestricted=service)
-    match policy.access.kind:
-        case AccessKind.INTERNAL:
-            _require(service, "only services may call this", "INTERNAL_METHOD")
-        case AccessKind.PERMISSION:
-            _authorize(policy.access.permission, caller, as_service=service and not claims)
-        case AccessKind.PUBLIC:
-            pass
-    if policy.unrestricted_permission and policy.unrestricted_permission in caller.permissions:
-        return _unrestricted(caller)
-    return caller
+    files = Files(settings.identity_folder)
+    async with Authority(settings) as authority, asyncio.TaskGroup() as tasks:
+        issued = asyncio.Event()
+        renewal = _Renewal(settings, names, files, authority, issued.set)
+        renewing = tasks.create_task(renewal.run())
+        await _confirmed(issued, at_once=_good(files.read(), settings, names))
+        certificate = files.read()
+        if certificate is None:
+            message = f"{files.folder} was emptied while it was being filled"
+            raise RuntimeError(message)
+        EXPIRES.set(certificate.end.timestamp())
+        identity = Identity(settings, files, certificate)
+        renewal.domain_in_use = identity.domain.name
+        try:
+            yield identity
+        finally:
+            renewing.cancel()
 
 
-def _subject(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("sub is not a text")
-    return value
+async def _confirmed(issued: asyncio.Event, *, at_once: bool) -> None:
+    """Wait for Consul's word; `at_once` when a kept certificate will do if Consul is away."""
+    try:
+        await asyncio.wait_for(issued.wait(), CONFIRM_SECONDS if at_once else None)
+    except TimeoutError:
+        _log.warning("Consul is away; the certificate from before is used")
 
 
-def _names(value: object) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise ValueError("not a list of texts")
-    return frozenset(value)
+def _good(certificate: Certificate | None, settings: MeshSettings, names: tuple[str, ...]) -> bool:
+    """Whether a kept certificate is ours as we are called now, and not due."""
+    if certificate is None or _now() >= certificate.renew_at or certificate.names != names:
+        return False
+    return domain_in(certificate.spiffe_id).id_of(settings.service) == certificate.spiffe_id
 
 
-def _authorize(permission: str, caller: Caller, *, as_service: bool) -> None:
-    if as_service:
-        return
-    if not caller.user_id:
-        raise errors.Unauthenticated("log in, and send the access token", reason="TOKEN_MISSING")
-    if permission not in caller.permissions:
-        raise errors.PermissionDenied(
-            f"this needs the permission {permission}",
-            reason="PERMISSION_MISSING",
-            metadata={"permission": permission},
-        )
+class _Renewal:
+    """Follows the roots, and has a certificate signed when there is none, when it is due, and under each new root."""
+
+    def __init__(
+        self,
+        settings: MeshSettings,
+        names: tuple[str, ...],
+        files: Files,
+        authority: Authority,
+        issued: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._names = names
+        self._files = files
+        self._authority = authority
+        self._issued = issued
+        self.domain_in_use = ""
+        self._roots: Roots | None = None
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Never ends."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_roots())
+            tasks.create_task(self._renew())
+
+    async def _follow_roots(self) -> None:
+        """Trust what Consul trusts; while it is away ask again, a little later each time."""
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
+            try:
+                async for roots in self._authority.watch():
+                    self._files.trust(roots.bundle)
+                    self._roots = roots
+                    self._news.set()
+                    pause = SHORTEST_PAUSE_SECONDS
+            except grpc.aio.AioRpcError as failure:
+                _log.warning("Consul's authority can't be asked", error=_words(failure), again_in_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _renew(self) -> None:
+        signed_by = ""
+        while True:
+            roots = await self._known_roots()
+            if signed_by not in {"", roots.active}:
+                await asyncio.sleep(SETTLE_SECONDS)
+            good = _good(self._files.read(), self._settings, self._names)
+            if not (good and self._files.is_signed_by(roots.signer)):
+                await self._sign(roots)
+            self._require_same_domain(roots)
+            signed_by = roots.active
+            self._issued()
+            await self._until_due_or_news()
+
+    def _require_same_domain(self, roots: Roots) -> None:
+        """End the process when Consul became another one: everything it was told before is void."""
+        if self.domain_in_use not in {"", roots.trust_domain}:
+            raise TrustDomainChangedError(roots.trust_domain)
+
+    async def _known_roots(self) -> Roots:
+        while self._roots is None:
+            await self._news.wait()
+        self._news.clear()
+        return self._roots
+
+    async def _until_due_or_news(self) -> None:
+        kept = self._files.read()
+        seconds = (kept.renew_at - _now()).total_seconds() if kept else 0.0
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), max(seconds, 0.0))
+
+    async def _sign(self, roots: Roots) -> None:
+        spiffe_id = TrustDomain(roots.trust_domain, self._settings.datacenter).id_of(self._settings.service)
+        key = certificates.new_key()
+        chain = await self._signed(certificates.request(key, spiffe_id, self._settings.host, self._names)) + roots.chain
+        self._files.keep(key, chain)
+        kept = self._files.read()
+        if kept:
+            EXPIRES.set(kept.end.timestamp())
+            _log.info("identity issued", spiffe_id=spiffe_id, until=kept.end.isoformat())
+
+    async def _signed(self, request: bytes) -> bytes:
+        """Ask until it is signed: nobody can do without."""
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._authority.sign(request)
+            except grpc.aio.AioRpcError as failure:
+                _log.warning("Consul signs no certificate", error=_words(failure), again_in_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-def _require(holds: bool, message: str, reason: str) -> None:  # noqa: FBT001 - reads as a sentence
-    if not holds:
-        raise errors.PermissionDenied(message, reason=reason)
+def _words(failure: grpc.aio.AioRpcError) -> str:
+    return failure.details() or failure.code().name
 
 
-@functools.lru_cache(maxsize=4096)
-def _unrestricted(caller: Caller) -> Caller:
-    return Caller(caller.user_id, caller.email, caller.roles, caller.permissions, caller.peer, unrestricted=True)
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+async def keep(settings: MeshSettings) -> None:
+    """Hold an identity until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    holding = asyncio.create_task(_hold(settings))
+    await stop.wait()
+    holding.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await holding
+
+
+async def _hold(settings: MeshSettings) -> None:
+    async with joined(settings):
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Read the settings from the environment, and run."""
+    settings = MeshSettings()
+    configure_logging(settings.log_level, settings.service)
+    start_http_server(settings.metrics_port, settings.host)
+    uvloop.run(keep(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -18,10 +18,14 @@ from mesh.client import Clients
 from mesh.contract import Contract
 from mesh.gate import Gate
 from mesh.health import Check, Health
+from mesh.identity import joined
+from mesh.intentions import Intentions
+from mesh.peers import CertifiedPeers
 from mesh.registry import Registry
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
 from mesh.tracing import client_interceptors, configure_tracing, server_interceptor
+from mesh.xds import write_bootstrap
 
 _log = get_logger(__name__)
 
@@ -90,22 +94,25 @@ def run(name: str, build: Build) -> None:
 
 async def _run(settings: MeshSettings, build: Build) -> None:
     configure_logging(settings.log_level, settings.service)
-    if settings.xds_bootstrap:
-        os.environ["GRPC_XDS_BOOTSTRAP"] = str(settings.xds_bootstrap)
     tracing = configure_tracing(settings)
     contract = Contract.load()
-    stop = _stop_on_signals()
     metrics_server, _ = prometheus_client.start_http_server(settings.metrics_port, settings.host)
     async with AsyncExitStack() as stack:
         stack.callback(metrics_server.shutdown)
         stack.callback(tracing.shutdown)
-        clients = Clients(contract, settings, client_interceptors(tracing))
+        identity = await stack.enter_async_context(joined(settings))
+        os.environ["GRPC_XDS_BOOTSTRAP"] = str(write_bootstrap(settings, identity.files))
+        clients = Clients(contract, client_interceptors(tracing))
         stack.push_async_callback(clients.close)
         application = Application(settings, contract, clients, stack)
         await build(application)
-        gate = Gate(contract, settings.peer_token.get_secret_value())
+        intentions = Intentions()
+        application.add_check("intentions", intentions.check)
+        application.background("intentions", lambda stop: intentions.keep(settings, stop))
+        gate = Gate(contract, CertifiedPeers(identity.domain, intentions))
         server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
-        await _serve(application, server, stop)
+        server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
+        await _serve(application, server, _stop_on_signals())
 
 
 async def _serve(application: Application, server: grpc.aio.Server, stop: asyncio.Event) -> None:
@@ -114,18 +121,17 @@ async def _serve(application: Application, server: grpc.aio.Server, stop: asynci
     for name, check in application.checks.items():
         health.add(name, check)
     _add_services(application, server, health)
-    server.add_insecure_port(f"{settings.host}:{settings.port}")
-    await health.look()
     await server.start()
     _log.info("serving", address=f"{settings.host}:{settings.port}", version=settings.version)
 
     checks_end, workers_end = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        registry = tasks.create_task(Registry(settings, lambda: health.serving).keep(stop))
-        tasks.create_task(health.follow(checks_end))
         workers = [
             tasks.create_task(_keep_running(name, worker, workers_end)) for name, worker in application.workers.items()
         ]
+        await health.settle()
+        registry = tasks.create_task(Registry(settings, lambda: health.serving).keep(stop))
+        tasks.create_task(health.follow(checks_end))
         await stop.wait()
         await registry
         await asyncio.sleep(LEAVE_SECONDS)

@@ -29,8 +29,11 @@ class MeshSettings(BaseSettings):
 
     consul_http: str = Field(default="http://127.0.0.1:8500", description="the agent")
     consul_token: SecretStr = SecretStr("")
-    peer_token: SecretStr = SecretStr("")
-    xds_bootstrap: Path | None = Field(default=None, description="file of grpc's xDS bootstrap")
+    consul_grpc: str = Field(default="127.0.0.1:8502", description="the agent's gRPC port, which speaks TLS")
+    consul_ca: Path = Field(default=Path("ca.pem"), description="who signed the agent's certificate, PEM")
+    datacenter: str = "dc1"
+    identity_folder: Path = Field(default=Path("identity"), description="where this process keeps its certificate")
+    control_plane: str = Field(default="127.0.0.1:9000", description="all replicas, host:port with commas between")
 
     log_level: str = "INFO"
     otlp_endpoint: str = Field(default="", description="where spans go; none are recorded when empty")

@@ -1,6 +1,6 @@
-"""Refreshes third_party/ from pinned packages: google's protos from a wheel, buf.validate's from a Go module.
+"""Refreshes third_party/ from pinned packages: google's protos from a wheel, those of others from Go modules.
 
-Run by `make vendor` after googleapis-common-protos (requirements.lock) or protovalidate-protos
+Run by `make vendor` after googleapis-common-protos (requirements.lock), protovalidate-protos or consul-protos
 (deploy/versions.toml) moved. The files are copied as they are and never edited.
 """
 
@@ -41,18 +41,31 @@ def vendor_google(target: Path) -> None:
 
 
 def vendor_protovalidate(target: Path) -> None:
-    """Copy buf/validate and its licence out of the Go module, whose checksum `go` verifies."""
-    pin = tomllib.loads((CHECKOUT / "deploy" / "versions.toml").read_text())["protovalidate-protos"]
-    with tempfile.TemporaryDirectory() as elsewhere:
-        command = ["go", "mod", "download", "-json", f"{pin['module']}@v{pin['version']}"]
-        module = Path(json.loads(subprocess.check_output(command, cwd=elsewhere))["Dir"])
+    """Copy buf/validate and its licence."""
+    module = go_module("protovalidate-protos")
     copy(module / "LICENSE", target / "LICENSE")
     copy(module / "proto/protovalidate/buf/validate/validate.proto", target / "buf/validate/validate.proto")
 
 
+def vendor_consul(target: Path) -> None:
+    """Copy Consul's certificate authority and what it imports, with their licence."""
+    module = go_module("consul-protos")
+    for file in ("LICENSE", "pbconnectca/ca.proto", "annotations/ratelimit/ratelimit.proto"):
+        copy(module / file, target / file)
+
+
+def go_module(name: str) -> Path:
+    """Fetch a pinned Go module, whose checksum `go` verifies, and return its folder."""
+    pin = tomllib.loads((CHECKOUT / "deploy" / "versions.toml").read_text())[name]
+    with tempfile.TemporaryDirectory() as elsewhere:
+        command = ["go", "mod", "download", "-json", f"{pin['module']}@v{pin['version']}"]
+        return Path(json.loads(subprocess.check_output(command, cwd=elsewhere))["Dir"])
+
+
 def main() -> None:
-    """Replace both trees."""
-    for name, vendor in (("googleapis", vendor_google), ("protovalidate", vendor_protovalidate)):
+    """Replace all trees."""
+    vendors = {"googleapis": vendor_google, "protovalidate": vendor_protovalidate, "consul": vendor_consul}
+    for name, vendor in vendors.items():
         shutil.rmtree(THIRD_PARTY / name, ignore_errors=True)
         vendor(THIRD_PARTY / name)
 

@@ -1,11 +1,13 @@
-"""The install's certificate authority and the edge's server certificate, so that https works from the start.
+"""Two small authorities of the install, and what they sign: the edge's certificate for https, and Consul's.
 
-Of all names the authority may sign for localhost only: who trusts it in a browser risks no site. Addresses can't be
-limited as well: gRPC's TLS refuses an authority that does.
+Of all names the edge's may sign for localhost only: who trusts it in a browser risks no site. Addresses can't be
+limited as well: gRPC's TLS refuses an authority that does. Consul's is trusted by our own processes alone, which have
+their certificates from Consul itself (mesh.identity).
 """
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +16,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from deploy.native.runtime import Runtime
 from deploy.native.secrets import write_private
 
+TLS = "tls"
 AUTHORITY_LIFE = dt.timedelta(days=3650)
 # Browsers refuse server certificates that live longer than 398 days.
 SERVER_LIFE = dt.timedelta(days=397)
 CLOCK_SKEW = dt.timedelta(minutes=5)
 LOOPBACK_NAME = "localhost"
 LOOPBACK_ADDRESS = "127.0.0.1"
+LOCALHOST_ONLY = x509.NameConstraints([x509.DNSName(LOOPBACK_NAME)], None)
+# In the order of Certificates.
+NAMES = ("ca", "edge", "consul-ca", "consul")
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +42,38 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What the edge serves with, and the authority its clients verify it by."""
+    """What the edge and Consul's agent serve with, and the authorities by which their clients verify them."""
 
     authority: Pair
     edge: Pair
+    consul_authority: Pair
+    consul: Pair
 
 
-def ensure(directory: Path, *, now: dt.datetime | None = None) -> Certificates:
+def of(runtime: Runtime) -> Certificates:
+    """Make an install's certificates, or find them where they were put."""
+    return ensure(runtime.config(TLS), runtime.topology.mesh.datacenter)
+
+
+def ensure(directory: Path, datacenter: str, *, now: dt.datetime | None = None) -> Certificates:
     """Make what is missing in `directory`, and anew what has less than a third of its life left."""
     now = now or dt.datetime.now(dt.UTC)
-    authority = Pair(directory / "ca.pem", directory / "ca-key.pem")
-    edge = Pair(directory / "edge.pem", directory / "edge-key.pem")
-    if not _usable(authority, now):
-        _write(authority, *_new_authority(now))
-        edge.certificate.unlink(missing_ok=True)
-    if not (_usable(edge, now) and _signed_by(edge, authority)):
-        _write(edge, *_new_server(authority, now))
-    return Certificates(authority, edge)
+    made = Certificates(*(Pair(directory / f"{name}.pem", directory / f"{name}-key.pem") for name in NAMES))
+    if not _usable(made.authority, now):
+        _write(made.authority, *_new_authority("ordermesh install CA", now, LOCALHOST_ONLY))
+    if not _usable(made.consul_authority, now):
+        _write(made.consul_authority, *_new_authority("ordermesh Consul CA", now))
+    if not _good(made.edge, made.authority, now):
+        _write(made.edge, *_new_leaf("ordermesh edge", made.authority, now, [SERVER]))
+    if not _good(made.consul, made.consul_authority, now):
+        # By this name, and no other, a server of Consul's knows another.
+        name = x509.DNSName(f"server.{datacenter}.consul")
+        _write(made.consul, *_new_leaf("ordermesh Consul", made.consul_authority, now, [SERVER, CLIENT], [name]))
+    return made
+
+
+def _good(pair: Pair, authority: Pair, now: dt.datetime) -> bool:
+    return _usable(pair, now) and _signed_by(pair, authority)
 
 
 def _usable(pair: Pair, now: dt.datetime) -> bool:
@@ -80,34 +103,41 @@ def _write(pair: Pair, certificate: x509.Certificate, key: ec.EllipticCurvePriva
     pair.certificate.chmod(0o644)
 
 
-def _new_authority(now: dt.datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _new_authority(
+    common_name: str, now: dt.datetime, limits: x509.NameConstraints | None = None
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("ordermesh install CA")
-    permitted = [
-        x509.DNSName(LOOPBACK_NAME),
-    ]
+    name = _name(common_name)
     builder = (
         _builder(name, name, key, now, AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.NameConstraints(permitted, None), critical=True)
     )
+    if limits:
+        builder = builder.add_extension(limits, critical=True)
     return builder.sign(key, hashes.SHA256()), key
 
 
-def _new_server(authority: Pair, now: dt.datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _new_leaf(
+    common_name: str,
+    authority: Pair,
+    now: dt.datetime,
+    purposes: list[x509.ObjectIdentifier],
+    more_names: Sequence[x509.GeneralName] = (),
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Sign for the loopback names, and maybe more."""
     authority_key = serialization.load_pem_private_key(authority.key.read_bytes(), password=None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
         message = f"{authority.key} is not an elliptic curve key"
         raise TypeError(message)
     key = ec.generate_private_key(ec.SECP256R1())
-    names = [x509.DNSName(LOOPBACK_NAME), x509.IPAddress(ipaddress.ip_address(LOOPBACK_ADDRESS))]
+    loopback = [x509.DNSName(LOOPBACK_NAME), x509.IPAddress(ipaddress.ip_address(LOOPBACK_ADDRESS))]
     builder = (
-        _builder(_name("ordermesh edge"), _read(authority).subject, key, now, SERVER_LIFE)
+        _builder(_name(common_name), _read(authority).subject, key, now, SERVER_LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*loopback, *more_names]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
     )
     return builder.sign(authority_key, hashes.SHA256()), key

@@ -1,11 +1,13 @@
 """Whether a program does its work, asked of the program itself and not of its supervisor."""
 
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 
 import httpx
 
 from deploy.native.programs import Program, Stage
+from deploy.native.programs.ours import EDGE_IDENTITY
 
 HOST = "127.0.0.1"
 TIMEOUT_S = 2.0
@@ -67,11 +69,27 @@ def _edge(program: Program) -> None:
 def _grpc(program: Program) -> None:
     """Ask grpc.health.v1 for the process as a whole; by hand, because gRPC's library is the mesh's alone."""
     headers = {"content-type": "application/grpc", "te": "trailers"}
-    address = f"http://{HOST}:{program.ports[0]}/grpc.health.v1.Health/Check"
-    with httpx.Client(http1=False, http2=True, timeout=TIMEOUT_S, trust_env=False) as client:
+    address = f"https://{HOST}:{program.ports[0]}/grpc.health.v1.Health/Check"
+    with httpx.Client(http1=False, http2=True, timeout=TIMEOUT_S, trust_env=False, verify=_as(program)) as client:
         reply = client.post(address, content=EMPTY_MESSAGE, headers=headers)
     if reply.content[len(EMPTY_MESSAGE) :] != SERVING:
         raise Unhealthy("not serving")
+
+
+def _identified(program: Program) -> None:
+    """It has been given a certificate."""
+    _accepts(program)
+    _as(program)
+
+
+def _as(program: Program) -> ssl.SSLContext:
+    """Be who the program is: any process of the mesh may ask how another is."""
+    folder = program.identity
+    if folder is None or not (folder / "cert.pem").exists():
+        raise Unhealthy("has no certificate yet")
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
 
 
 def _get(port: int, path: str) -> bytes:
@@ -86,7 +104,11 @@ def _expect(found: bytes, wanted: bytes) -> None:
         raise Unhealthy(f"answers {found!r}")
 
 
-_OF_NAME: Mapping[str, Callable[[Program], None]] = {"valkey": _valkey, "consul": _consul}
+_OF_NAME: Mapping[str, Callable[[Program], None]] = {
+    "valkey": _valkey,
+    "consul": _consul,
+    EDGE_IDENTITY: _identified,
+}
 _OF_STAGE: Mapping[Stage, Callable[[Program], None]] = {
     Stage.CONNECT: _connect,
     Stage.CONTROL_PLANE: _grpc,

@@ -20,7 +20,7 @@ HIGHEST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class ServiceTopology:
-    """What a service is called in the database and on Kafka, and how many of it run.
+    """What a service is called in the database and on Kafka, how many of it run, and which others it may call.
 
     `poll_ms` is how often Debezium asks the WAL of its database for news, in milliseconds.
     """
@@ -29,13 +29,13 @@ class ServiceTopology:
     events_topic: str
     poll_ms: int
     instances: int
+    calls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MeshTopology:
     """The names of the mesh, and how many control planes serve it."""
 
-    trust_domain: str
     datacenter: str
     zone: str
     control_plane_replicas: int
@@ -66,16 +66,19 @@ class Topology:
     auth: AuthTopology
     topics: TopicTopology
     services: Mapping[str, ServiceTopology]
+    edge_calls: tuple[str, ...]
 
     @classmethod
     def read(cls, file: Path) -> "Topology":
         """Read the file; a key too many or too few is a `TypeError` naming it."""
         raw = _read_toml(file)
+        services = {name: {**service, "calls": tuple(service["calls"])} for name, service in raw["services"].items()}
         return cls(
             mesh=MeshTopology(**raw["mesh"]),
             auth=AuthTopology(**raw["auth"]),
             topics=TopicTopology(**raw["topics"]),
-            services={name: ServiceTopology(**service) for name, service in raw["services"].items()},
+            services={name: ServiceTopology(**service) for name, service in services.items()},
+            edge_calls=tuple(raw["edge"]["calls"]),
         )
 
 
@@ -135,9 +138,9 @@ class Runtime:
         """Name the file with a process's settings, read by it through ORDERMESH_ENV_FILE."""
         return self.root / "env" / f"{name}.env"
 
-    def xds_bootstrap(self, name: str) -> Path:
-        """Name the file that tells gRPC in a process where the control planes are."""
-        return self.root / "xds" / f"{name}.json"
+    def identity(self, process: str) -> Path:
+        """Name the folder in which a process keeps its certificate; no two share one."""
+        return self.root / "identity" / process
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

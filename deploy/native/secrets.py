@@ -14,13 +14,15 @@ FILE_NAME = "secrets.json"
 DEBEZIUM_ROLE = "debezium"
 AGENT = "agent"
 CONTROL_PLANE = "control-plane"
+EDGE = "edge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
     """What processes prove themselves with; printing it shows no value, so that a log line cannot leak one.
 
-    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT or CONTROL_PLANE.
+    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE
+    or EDGE.
     """
 
     postgres_superuser_password: str = field(repr=False)
@@ -28,7 +30,6 @@ class Secrets:
     consul_management_token: str = field(repr=False)
     consul_tokens: Mapping[str, str] = field(repr=False)
     gossip_key: str = field(repr=False)
-    peer_token: str = field(repr=False)
     admin_password: str = field(repr=False)
     supervisor_password: str = field(repr=False)
     key_encryption_key: str = field(repr=False)
@@ -71,9 +72,8 @@ def _completed(kept: Mapping[str, Any], services: tuple[str, ...]) -> Secrets:
         "postgres_superuser_password": _password(),
         "database_passwords": {role: _password() for role in (*roles, DEBEZIUM_ROLE)},
         "consul_management_token": str(uuid.uuid4()),
-        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (AGENT, CONTROL_PLANE, *services)},
+        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (AGENT, CONTROL_PLANE, EDGE, *services)},
         "gossip_key": _key(),
-        "peer_token": _password(),
         "admin_password": _password(),
         "supervisor_password": _password(),
         "key_encryption_key": _key(),

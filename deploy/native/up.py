@@ -26,9 +26,9 @@ PROVISIONED: Mapping[str, tuple[tuple[str, Callable[[Runtime], str]], ...]] = {
         ("slots", provision.slots),
     ),
     "kafka": (("topics", provision.topics),),
-    "consul": (("acl", provision.consul),),
+    "consul": (("acl", provision.consul), ("intentions", provision.intentions)),
 }
-FIRST = ("migrations", "slots", "topics", "acl")
+FIRST = ("migrations", "slots", "topics", "intentions")
 
 
 def command(argv: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Coroutine
 
-import aiohttp
 import grpc
 import uvloop
 from envoy.service.discovery.v3 import ads_pb2_grpc
@@ -17,12 +16,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from prometheus_client import REGISTRY, start_http_server
 
+from mesh.blocking_queries import agent_of
 from mesh.contract import Contract
 from mesh.control_plane.ads import AggregatedDiscovery
+from mesh.control_plane.encryption import Identities
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
 from mesh.control_plane.retries import repeatable_methods
+from mesh.control_plane.settings import ControlPlaneSettings
 from mesh.control_plane.watch import ConsulCatalog, watch
+from mesh.identity import Identity, joined
 from mesh.registry import Registry
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
@@ -42,32 +45,26 @@ SERVER_OPTIONS = (
 GRACE_SECONDS = 1.0
 
 
-async def run(settings: MeshSettings) -> None:
+async def run(settings: ControlPlaneSettings) -> None:
     """Serve until cancelled. Whatever else ends it is a defect, and its supervisor starts it anew."""
     log, metrics, publication = get_logger(NAME), Metrics(REGISTRY), Publication()
     services = repeatable_methods(Contract.load())
-    publisher = Publisher(services, publication, metrics, log)
     discovery = AggregatedDiscovery(settings.instance, publication, metrics, log)
-    async with _consul(settings) as catalog, asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch(catalog, services, publisher.tell, metrics, log))
+    # Where several replicas stand in one address, gRPC takes the whole list for the name to expect in the certificate.
+    joining = joined(settings, names=(settings.control_plane,))
+    async with joining as identity, agent_of(settings) as agent, asyncio.TaskGroup() as tasks:
+        identities = Identities(identity.domain, settings.edge_identity)
+        publisher = Publisher(services, publication, metrics, log, identities=identities)
+        tasks.create_task(watch(ConsulCatalog(agent), services, publisher.tell, metrics, log))
         await publication.begun.wait()
-        async with _listening(settings, discovery, publication):
+        async with _listening(settings, identity, discovery, publication):
             log.info("serving", address=f"{settings.host}:{settings.port}")
             await asyncio.Event().wait()
 
 
 @contextlib.asynccontextmanager
-async def _consul(settings: MeshSettings) -> AsyncIterator[ConsulCatalog]:
-    token = settings.consul_token.get_secret_value()
-    headers = {"X-Consul-Token": token} if token else {}
-    connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
-    async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
-        yield ConsulCatalog(http)
-
-
-@contextlib.asynccontextmanager
 async def _listening(
-    settings: MeshSettings, discovery: AggregatedDiscovery, publication: Publication
+    settings: MeshSettings, identity: Identity, discovery: AggregatedDiscovery, publication: Publication
 ) -> AsyncIterator[None]:
     """Serve streams and health, and be seen in Consul; at the end turn new connections away, then let streams end."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
@@ -76,7 +73,7 @@ async def _listening(
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     for name in ("", SERVICE):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    server.add_insecure_port(f"{settings.host}:{settings.port}")
+    server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
     await server.start()
     leaving = asyncio.Event()
     registered = asyncio.create_task(Registry(settings, lambda: True).keep(leaving))
@@ -102,7 +99,7 @@ async def stop_on_signals(work: Coroutine[None, None, None]) -> None:
 
 def main() -> None:
     """Read the settings from the environment, and run."""
-    settings = MeshSettings(service=NAME)
+    settings = ControlPlaneSettings(service=NAME)
     configure_logging(settings.log_level, settings.service)
     start_http_server(settings.metrics_port, settings.host)
     uvloop.run(stop_on_signals(run(settings)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import structlog
 
+from mesh.control_plane.encryption import Identities
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.resources import Repeatable, lasting, snapshot
 from mesh.control_plane.snapshot import Snapshot
@@ -62,9 +63,11 @@ class Publisher:
         publication: Publication,
         metrics: Metrics,
         log: structlog.typing.FilteringBoundLogger,
+        *,
+        identities: Identities | None,
     ) -> None:
-        """Publish for the known services, each with the methods that may be retried."""
-        self._lasting = lasting(repeatable)
+        """Publish for the known services, each with the methods that may be retried; see `lasting`."""
+        self._lasting = lasting(repeatable, identities)
         self._publication = publication
         self._metrics = metrics
         self._log = log

@@ -22,6 +22,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from mesh.control_plane import encryption
+from mesh.control_plane.encryption import Identities
 from mesh.control_plane.snapshot import Resource, ResourceType, Snapshot, View, resource
 from mesh.control_plane.world import Health, Instance, World
 
@@ -49,16 +51,16 @@ class Lasting:
     edge: View
 
 
-def lasting(repeatable: Repeatable) -> Lasting:
-    """Build everything but endpoints for the known services."""
+def lasting(repeatable: Repeatable, identities: Identities | None) -> Lasting:
+    """Build everything but endpoints for the known services. Without identities, connections are plaintext."""
     names = sorted(repeatable)
     services = {
-        ResourceType.CLUSTER: _named(ResourceType.CLUSTER, {name: cluster(name) for name in names}),
+        ResourceType.CLUSTER: _named(ResourceType.CLUSTER, {name: cluster(name, identities) for name in names}),
         ResourceType.LISTENER: _named(ResourceType.LISTENER, {name: listener(name) for name in names}),
         ResourceType.ROUTES: _named(ResourceType.ROUTES, {name: routes(name, repeatable[name]) for name in names}),
     }
-    edge = {ResourceType.CLUSTER: _named(ResourceType.CLUSTER, {name: edge_cluster(name) for name in names})}
-    return Lasting(services, edge)
+    clusters = {name: edge_cluster(name, identities) for name in names}
+    return Lasting(services, {ResourceType.CLUSTER: _named(ResourceType.CLUSTER, clusters)})
 
 
 def snapshot(always: Lasting, world: World) -> Snapshot:
@@ -115,8 +117,13 @@ def _retry_policy() -> route_components_pb2.RetryPolicy:
     )
 
 
-def cluster(service: str) -> cluster_pb2.Cluster:
+def cluster(service: str, identities: Identities | None) -> cluster_pb2.Cluster:
     """Build the cluster for gRPC clients, which know plain round robin (least request alone they refuse)."""
+    socket = encryption.for_grpc(service, identities) if identities else None
+    return _cluster(service, socket)
+
+
+def _cluster(service: str, socket: base_pb2.TransportSocket | None) -> cluster_pb2.Cluster:
     return cluster_pb2.Cluster(
         name=service,
         type=cluster_pb2.Cluster.EDS,
@@ -124,15 +131,16 @@ def cluster(service: str) -> cluster_pb2.Cluster:
         lb_policy=cluster_pb2.Cluster.ROUND_ROBIN,
         circuit_breakers=_circuit_breakers(),
         outlier_detection=_outlier_detection(),
+        transport_socket=socket,
     )
 
 
-def edge_cluster(service: str) -> cluster_pb2.Cluster:
+def edge_cluster(service: str, identities: Identities | None) -> cluster_pb2.Cluster:
     """Build the cluster for Envoy: HTTP/2, least requests, and nothing to instances that are critical.
 
     Envoy's panic routing, which uses sick instances when more than half are, is off, as gRPC has none.
     """
-    built = cluster(service)
+    built = _cluster(service, encryption.for_envoy(service, identities) if identities else None)
     built.lb_policy = cluster_pb2.Cluster.LEAST_REQUEST
     built.connect_timeout.CopyFrom(_milliseconds(1000))
     built.common_lb_config.healthy_panic_threshold.CopyFrom(percent_pb2.Percent(value=0))

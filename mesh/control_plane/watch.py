@@ -8,19 +8,15 @@ a restart.
 import asyncio
 import ipaddress
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import aiohttp
 import structlog
 
+from mesh.blocking_queries import Agent, Answer, ConsulUnreadableError, follow
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.world import Health, Instance, Observation
-
-WAIT_SECONDS = 30
-"""How long Consul may hold a query that has no news; it adds up to a sixteenth."""
 
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 """Pauses between sessions double from the first to the second while Consul does not answer."""
@@ -28,20 +24,7 @@ SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 Tell = Callable[[Observation], None]
 
 
-class ConsulUnreadableError(Exception):
-    """Consul answered, but not with what it knows: it has no leader, or the token may not read."""
-
-
-Body = TypeVar("Body")
 Entry = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[Body]):
-    """The reply to a blocking query: `index` names the state it reflects, to wait beyond."""
-
-    index: int
-    body: Body
 
 
 class Catalog(Protocol):
@@ -57,16 +40,16 @@ class Catalog(Protocol):
 class ConsulCatalog:
     """Consul's HTTP API. Raises `ConsulUnreadableError`, `aiohttp.ClientError` or `TimeoutError`."""
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
-        """Take a client session whose base URL is Consul's and which sends the token."""
-        self._http = http
+    def __init__(self, agent: Agent) -> None:
+        """`agent` is asked."""
+        self._agent = agent
 
     async def services(self, index: int) -> Answer[Mapping[str, object]]:
         """Ask which services are registered. A mapping without Consul's own entry is no answer.
 
         Consul always lists itself, except to a token that may not see it and before it has taken the lead.
         """
-        answer: Answer[Mapping[str, object]] = await self._ask("/v1/catalog/services", index)
+        answer: Answer[Mapping[str, object]] = await self._agent.ask("/v1/catalog/services", index)
         if "consul" not in answer.body:
             message = "the catalog lists nothing, not even Consul: no leader yet, or a token without service:read"
             raise ConsulUnreadableError(message)
@@ -74,16 +57,7 @@ class ConsulCatalog:
 
     async def health(self, service: str, index: int) -> Answer[list[Entry]]:
         """Ask for the instances of a service with their checks."""
-        return await self._ask(f"/v1/health/service/{service}", index)
-
-    async def _ask(self, path: str, index: int) -> Answer[Any]:
-        timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS * 17 / 16 + 5, sock_connect=2)
-        wait: dict[str, int | str] = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
-        async with self._http.get(path, params=wait, timeout=timeout) as response:
-            if response.status != HTTPStatus.OK:
-                message = f"{path}: HTTP {response.status}: {(await response.text()).strip()[:200]}"
-                raise ConsulUnreadableError(message)
-            return Answer(int(response.headers["X-Consul-Index"]), await response.json())
+        return await self._agent.ask(f"/v1/health/service/{service}", index)
 
 
 class Session:
@@ -127,19 +101,6 @@ class Session:
     def _tell_if_complete(self) -> None:
         if self.complete:
             self._tell(Observation(self._number, dict(self._found)))
-
-
-async def follow(ask: Callable[[int], Awaitable[Answer[Body]]], heard: Callable[[Body], None]) -> None:
-    """Repeat a blocking query for ever. An index that goes backwards starts over, as Consul's manual asks."""
-    index = 0
-    while True:
-        answer = await ask(index)
-        if answer.index < 1:
-            message = f"Consul answered with index {answer.index}, which cannot be waited on"
-            raise ConsulUnreadableError(message)
-        if answer.index != index:
-            heard(answer.body)
-        index = answer.index if answer.index >= index else 0
 
 
 async def watch(

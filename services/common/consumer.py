@@ -7,7 +7,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,9 +113,10 @@ class _Work:
     def __init__(self, subscription: Subscription, lanes: Lanes) -> None:
         self._subscription = subscription
         self._lanes = lanes
+        self._unanswered = 0
 
     async def join(self) -> None:
-        await self._subscription.join(self._assigned, self._revoked, self._lost)
+        await self._subscription.join(self._assigned, self._revoked, self._lost, self._answered)
 
     async def step(self, pace: Pace) -> None:
         self._lanes.add(await self._subscription.poll(pace.batch, pace.poll))
@@ -124,15 +125,22 @@ class _Work:
             await self._subscription.pause(full)
         if low := self._lanes.to_resume():
             await self._subscription.resume(low)
-        await self._commit()
+        if not self._unanswered:
+            await self._commit()
 
     async def leave(self) -> None:
-        await self._lanes.finish()
-        await self._subscription.leave()
+        try:
+            await self._lanes.finish()
+        finally:
+            await self._subscription.leave()
 
     async def _commit(self) -> None:
         if (offsets := self._lanes.done()) and await self._subscription.commit(offsets):
-            self._lanes.committed(offsets)
+            self._unanswered += 1
+
+    async def _answered(self, offsets: Mapping[Partition, int]) -> None:
+        self._unanswered -= 1
+        self._lanes.committed(offsets)
 
     async def _assigned(self, partitions: Sequence[Partition]) -> None:
         self._lanes.open(partitions)

@@ -108,8 +108,8 @@ class Lanes:
         }
 
     def committed(self, offsets: Mapping[Partition, int]) -> None:
-        """Note that the group knows."""
-        self._committed.update(offsets)
+        """Note that the group knows. What is gone since is none of ours."""
+        self._committed.update({each: offset for each, offset in offsets.items() if each in self._lanes})
 
     def to_pause(self) -> Sequence[Partition]:
         """Mark and return lanes that have become full."""

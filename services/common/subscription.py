@@ -1,5 +1,6 @@
 """Membership in a Kafka consumer group: which partitions are ours, what they bring, and how far we are through them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -7,12 +8,13 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.aio import AIOConsumer
 
 from mesh.telemetry import get_logger
+from services.common.daemon_threads import DaemonThreads
 from services.common.kafka import client_config, record_of
 from services.common.received import Record
 
 _log = get_logger(__name__)
 
-_THREADS = 4
+_LEAVE_SECONDS = 3.0
 
 
 class Partition(NamedTuple):
@@ -25,18 +27,21 @@ class Partition(NamedTuple):
 Change = Callable[[Sequence[Partition]], Awaitable[None]]
 """Told which partitions came or go; the group waits until it returns."""
 
+Answer = Callable[[Mapping[Partition, int]], Awaitable[None]]
+"""Told how a commit ended: what the group knows now, which is nothing new if it failed."""
+
 
 class Subscription(Protocol):
     """What the consumer runtime needs of Kafka."""
 
-    async def join(self, assigned: Change, revoked: Change, lost: Change) -> None:
+    async def join(self, assigned: Change, revoked: Change, lost: Change, answered: Answer) -> None:
         """Join the group. `revoked` may still commit, `lost` may not: others have those partitions already."""
 
     async def poll(self, limit: int, seconds: float) -> list[Record]:
         """Return what is there, as soon as anything is; it must be called again and again, or the group expels us."""
 
     async def commit(self, offsets: Mapping[Partition, int]) -> bool:
-        """Tell the group where to begin next time. False when it could not be told now."""
+        """Begin to tell the group where to begin next time; `answered` is told how it ended. False when it can't be."""
 
     async def pause(self, partitions: Iterable[Partition]) -> None:
         """Bring nothing more of these for now."""
@@ -45,7 +50,7 @@ class Subscription(Protocol):
         """Bring more of these again."""
 
     async def leave(self) -> None:
-        """Give the partitions back, calling `revoked`, and leave at once."""
+        """Give the partitions back, calling `revoked`, and leave; also when no broker answers."""
 
 
 class KafkaSubscription:
@@ -73,9 +78,10 @@ class KafkaSubscription:
         }
         self._consumer: AIOConsumer | None = None
 
-    async def join(self, assigned: Change, revoked: Change, lost: Change) -> None:
+    async def join(self, assigned: Change, revoked: Change, lost: Change, answered: Answer) -> None:
         """Join the group."""
-        self._consumer = AIOConsumer(dict(self._config), max_workers=_THREADS)
+        config = {**self._config, "on_commit": _heard(answered)}
+        self._consumer = AIOConsumer(config, executor=DaemonThreads())
         await self._consumer.subscribe(
             self._topics, on_assign=_told(assigned), on_revoke=_told(revoked), on_lost=_told(lost)
         )
@@ -90,12 +96,14 @@ class KafkaSubscription:
         return [record_of(message) for message in (first, *rest) if _is_record(message)]
 
     async def commit(self, offsets: Mapping[Partition, int]) -> bool:
-        """Tell the group where to begin next time. False when it could not be told now."""
+        """Begin to tell the group where to begin next time; `answered` is told how it ended. False when it can't be.
+
+        It is not waited for: with the broker away librdkafka tries for minutes.
+        """
         positions = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
         try:
-            await self._joined.commit(offsets=positions, asynchronous=False)
+            await self._joined.commit(offsets=positions, asynchronous=True)
         except KafkaException as fault:
-            # Nothing is lost: what is done is in the inbox, whoever gets it again.
             _log.warning("offsets not committed", error=str(fault))
             return False
         return True
@@ -109,9 +117,16 @@ class KafkaSubscription:
         await self._joined.resume([TopicPartition(*partition) for partition in partitions])
 
     async def leave(self) -> None:
-        """Give the partitions back, calling `revoked`, and leave at once."""
-        if self._consumer is not None:
-            await self._consumer.close()
+        """Give the partitions back, calling `revoked`, and leave; also when no broker answers."""
+        if self._consumer is None:
+            return
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._consumer.close()
+        except TimeoutError:
+            # It waits for a commit's answer. Nothing is lost: what is done is in the inbox, whoever gets it again.
+            _log.warning("left without an answer of the broker")
+        finally:
             self._consumer = None
 
     @property
@@ -124,6 +139,19 @@ class KafkaSubscription:
 def _told(change: Change) -> Callable[[AIOConsumer, list[TopicPartition]], Awaitable[None]]:
     async def callback(_: AIOConsumer, partitions: list[TopicPartition]) -> None:
         await change([Partition(each.topic, each.partition) for each in partitions])
+
+    return callback
+
+
+def _heard(answered: Answer) -> Callable[[KafkaError | None, list[TopicPartition]], Awaitable[None]]:
+    async def callback(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        fault = next((each for each in (error, *(partition.error for partition in partitions)) if each), None)
+        if fault is None:
+            await answered({Partition(each.topic, each.partition): each.offset for each in partitions})
+            return
+        # Nothing is lost: what is done is in the inbox, whoever gets it again.
+        _log.warning("offsets not committed", error=str(fault))
+        await answered({})
 
     return callback
 

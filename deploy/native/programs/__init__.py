@@ -39,6 +39,7 @@ def every(runtime: Runtime, components: Components) -> dict[str, Program]:
         ours.mail(runtime),
         kafka.connect(runtime, components),
         *ours.control_planes(runtime),
+        ours.edge_identity(runtime),
         *ours.services(runtime),
         edge.program(runtime, components),
     ]

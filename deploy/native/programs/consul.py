@@ -1,5 +1,9 @@
-"""Consul: a single server with its UI, closed to whoever brings no token."""
+"""Consul: a single server with its UI, closed to whoever brings no token, and the authority of the mesh.
 
+Its agent shows the services whose health it checks the certificate that it serves gRPC with.
+"""
+
+from deploy.native import certificates
 from deploy.native.components import Components
 from deploy.native.programs.program import Program, Stage
 from deploy.native.rendering import keep, render
@@ -19,15 +23,19 @@ def program(runtime: Runtime, components: Components) -> Program:
         command=(components.consul, "agent", "-config-file", settings),
         stage=Stage.INFRASTRUCTURE,
         ports=tuple(runtime.port(NAME, port) for port in PORTS),
-        inputs=(settings,),
+        inputs=(settings, runtime.config(certificates.TLS) / "consul.pem"),
         stop_signal="INT",
     )
 
 
 def configure(runtime: Runtime, kept: Secrets) -> None:
     """Write its settings, which hold the keys to it."""
+    made = certificates.of(runtime)
     text = render(
         f"consul/{SETTINGS}",
+        authority=made.consul_authority.certificate,
+        certificate=made.consul.certificate,
+        key=made.consul.key,
         datacenter=runtime.topology.mesh.datacenter,
         data=runtime.data(NAME),
         gossip_key=kept.gossip_key,

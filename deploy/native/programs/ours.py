@@ -4,11 +4,13 @@ import os
 import sys
 from pathlib import Path
 
+from deploy.native.certificates import TLS
 from deploy.native.components import Components
 from deploy.native.programs.program import Program, Stage
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import CONTROL_PLANE
+from deploy.native.secrets import CONTROL_PLANE, EDGE
 
+EDGE_IDENTITY = "edge-identity"
 MAIL = "mail"
 # What every process of the mesh is made from beside its own package; an edit starts it anew.
 SHARED = ("mesh", "build/stubs.lock", "build/descriptors.binpb")
@@ -57,9 +59,33 @@ def control_planes(runtime: Runtime) -> list[Program]:
     ]
 
 
+def edge_identity(runtime: Runtime) -> Program:
+    """Say how the edge's certificate is kept fresh: Envoy can serve with one, and not ask for it."""
+    return Program(
+        name=EDGE_IDENTITY,
+        command=(sys.executable, "-m", "mesh.identity"),
+        # The edge needs it as it needs the control plane.
+        stage=Stage.CONTROL_PLANE,
+        ports=(runtime.port(EDGE, "metrics"),),
+        environment={"ORDERMESH_ENV_FILE": str(runtime.env_file(EDGE))},
+        inputs=(runtime.checkout / "mesh", runtime.env_file(EDGE), _consul_authority(runtime)),
+        identity=runtime.identity(EDGE),
+    )
+
+
+def _consul_authority(runtime: Runtime) -> Path:
+    return runtime.config(TLS) / "consul-ca.pem"
+
+
 def _instance(runtime: Runtime, name: str, module: str, index: int, stage: Stage) -> Program:
     ports = tuple(runtime.port(name, kind) + index for kind in ("grpc", "metrics"))
-    moved = {"ORDERMESH_PORT": str(ports[0]), "ORDERMESH_METRICS_PORT": str(ports[1])} if index else {}
+    own = f"{name}-{index}" if index else name
+    identity = runtime.identity(own)
+    moved = {
+        "ORDERMESH_PORT": str(ports[0]),
+        "ORDERMESH_METRICS_PORT": str(ports[1]),
+        "ORDERMESH_IDENTITY_FOLDER": str(identity),
+    }
     package = runtime.checkout.joinpath(*module.split("."))
     sources = [package, *(runtime.checkout / path for path in SHARED)]
     sources += [runtime.checkout / "services" / "common"] if stage is Stage.SERVICE else []
@@ -68,7 +94,8 @@ def _instance(runtime: Runtime, name: str, module: str, index: int, stage: Stage
         command=(sys.executable, "-m", module),
         stage=stage,
         ports=ports,
-        environment={"ORDERMESH_ENV_FILE": str(runtime.env_file(name)), **moved},
-        inputs=(*sources, runtime.env_file(name), runtime.xds_bootstrap(name)),
+        environment={"ORDERMESH_ENV_FILE": str(runtime.env_file(name)), **(moved if index else {})},
+        inputs=(*sources, runtime.env_file(name), _consul_authority(runtime)),
+        identity=identity,
         stop_seconds=STOP_SECONDS,
     )

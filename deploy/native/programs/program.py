@@ -23,8 +23,9 @@ class Program:
     """A program of the stack, as it is started.
 
     It listens on `ports`, of which the first is the one that people ask for. `inputs` are the files and folders
-    it reads at its start, so that it is started anew when one of them has changed. `stop_seconds` is how long
-    it may take to end after its `stop_signal`.
+    it reads at its start, so that it is started anew when one of them has changed. `identity` is the folder in
+    which it keeps its certificate of the mesh, if it has one. `stop_seconds` is how long it may take to end after
+    its `stop_signal`.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Program:
     ports: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Path, ...] = ()
+    identity: Path | None = None
     stop_signal: str = "TERM"
     stop_seconds: int = 20
 

@@ -6,6 +6,7 @@ from deploy.native.provision.consul import consul
 from deploy.native.provision.credentials import credentials
 from deploy.native.provision.environment import services
 from deploy.native.provision.envoy import edge
+from deploy.native.provision.intentions import intentions
 from deploy.native.provision.kafka import topics
 from deploy.native.provision.migrations import migrations
 from deploy.native.provision.postgres import databases, slots
@@ -18,6 +19,7 @@ __all__ = [
     "credentials",
     "databases",
     "edge",
+    "intentions",
     "migrations",
     "seed",
     "services",

@@ -1,4 +1,4 @@
-"""Consul's access control: a policy and a token of its own for the agent, the control plane and each service.
+"""Consul's access control: a policy and a token of its own for the agent, the control plane, the edge and each service.
 
 Whoever brings no token may do nothing. A token's accessor id follows from its holder's name and its secret
 comes from the install's secrets, so that running this again finds what it made.
@@ -42,7 +42,7 @@ def consul(runtime: Runtime) -> str:
 
 
 def rules_of(holder: str) -> Rules:
-    """Say the least that a holder needs: AGENT, CONTROL_PLANE or a service.
+    """Say the least that a holder needs: AGENT, CONTROL_PLANE, EDGE or a service.
 
     A service registers itself, asks for its identity and reads its own intentions, which is what `write`
     on its name means; that it reads no catalogue is the point of the control plane, which reads all and

@@ -2,9 +2,8 @@
 
 import json
 
-from deploy.native import secrets
+from deploy.native import certificates, secrets
 from deploy.native.provision import environment, kafka
-from deploy.native.provision.envoy import certificates_of
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import Secrets, write_private
@@ -28,7 +27,7 @@ def credentials_of(runtime: Runtime, kept: Secrets) -> dict[str, str]:
     return {
         "edge_http": f"http://{HOST}:{runtime.port('edge', 'http')}",
         "edge_https": f"https://{HOST}:{runtime.port('edge', 'https')}",
-        "ca": str(certificates_of(runtime).authority.certificate),
+        "ca": str(certificates.of(runtime).authority.certificate),
         "consul_http": f"http://{HOST}:{runtime.port('consul', 'http')}",
         "consul_token": kept.consul_management_token,
         "kafka": kafka.bootstrap(runtime),

@@ -1,17 +1,17 @@
-"""What each process of ours is started with: a 0600 environment file and the bootstrap of its xDS client.
+"""What each process of ours is started with: a 0600 environment file.
 
-A service that runs several instances shares one file; the supervisor tells each further instance its ports.
+A service that runs several instances shares one file; the supervisor tells each further instance its ports and where
+it keeps its identity.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.native import secrets
+from deploy.native import certificates, secrets
 from deploy.native.provision import kafka, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import CONTROL_PLANE, Secrets, app_role, write_private
+from deploy.native.secrets import CONTROL_PLANE, EDGE, Secrets, app_role, write_private
 
 HOST = "127.0.0.1"
 ADMIN_EMAIL = "admin@ordermesh.test"
@@ -20,15 +20,12 @@ PREFIX = "ORDERMESH_"
 
 
 def services(runtime: Runtime) -> str:
-    """Write the settings of every service and of the control plane, and every service's xDS bootstrap."""
+    """Write the settings of every service, of the control plane and of what keeps the edge's identity."""
     kept = secrets.ensure(runtime.root, runtime.topology.services)
     changes = []
-    for name in (*runtime.topology.services, CONTROL_PLANE):
+    for name in (*runtime.topology.services, CONTROL_PLANE, EDGE):
         text = "".join(f"{PREFIX}{key}={value}\n" for key, value in settings_of(runtime, kept, name).items())
         changes += _replace(runtime.env_file(name), text, f"settings of {name}")
-    for name in runtime.topology.services:
-        text = json.dumps(xds_bootstrap(runtime, name), indent=2) + "\n"
-        changes += _replace(runtime.xds_bootstrap(name), text, f"bootstrap of {name}")
     return summary("services", changes)
 
 
@@ -37,46 +34,34 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
     common: dict[str, object] = {
         "SERVICE": name,
         "HOST": HOST,
-        "PORT": runtime.port(name, "grpc"),
+        "PORT": runtime.port(name, "https" if name == EDGE else "grpc"),
         "METRICS_PORT": runtime.port(name, "metrics"),
+        "DATACENTER": runtime.topology.mesh.datacenter,
         "ZONE": runtime.topology.mesh.zone,
         "CONSUL_HTTP": f"http://{HOST}:{runtime.port('consul', 'http')}",
         "CONSUL_TOKEN": kept.consul_tokens[name],
-        "PEER_TOKEN": kept.peer_token,
+        "CONSUL_GRPC": f"{HOST}:{runtime.port('consul', 'grpc')}",
+        "CONSUL_CA": certificates.of(runtime).consul_authority.certificate,
+        "IDENTITY_FOLDER": runtime.identity(name),
     }
-    if name == CONTROL_PLANE:
+    if name == EDGE:
         return common
+    common["CONTROL_PLANE"] = control_planes(runtime)
+    if name == CONTROL_PLANE:
+        return {**common, "EDGE_IDENTITY": runtime.config(EDGE)}
     return {**common, **_data_settings(runtime, kept, name), **_own_settings(runtime, kept, name)}
 
 
-def xds_bootstrap(runtime: Runtime, name: str) -> dict[str, object]:
-    """Say where a process finds the control plane and what it is called there.
-
-    All replicas stand in one address, because gRPC moves on to the next of an address at once, but to a
-    second entry of `xds_servers` only for resources that it has never seen.
-    """
+def control_planes(runtime: Runtime) -> str:
+    """Name all replicas of the control plane."""
     first = runtime.port(CONTROL_PLANE, "grpc")
     replicas = range(first, first + runtime.topology.mesh.control_plane_replicas)
-    return {
-        "xds_servers": [
-            {
-                "server_uri": "ipv4:" + ",".join(f"{HOST}:{port}" for port in replicas),
-                "channel_creds": [{"type": "insecure"}],
-                "server_features": ["xds_v3", "ignore_resource_deletion"],
-            },
-        ],
-        "node": {
-            "id": f"{name}-{runtime.port(name, 'grpc')}",
-            "cluster": name,
-            "locality": {"region": runtime.topology.mesh.datacenter, "zone": runtime.topology.mesh.zone},
-        },
-    }
+    return ",".join(f"{HOST}:{port}" for port in replicas)
 
 
 def _data_settings(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]:
     role = app_role(name)
     return {
-        "XDS_BOOTSTRAP": runtime.xds_bootstrap(name),
         "DATABASE_URL": postgres.url(runtime, name, role, kept.database_passwords[role]),
         "KAFKA_BOOTSTRAP": kafka.bootstrap(runtime),
     }

@@ -3,28 +3,25 @@
 from pathlib import Path
 
 import gateway
-from deploy.native import certificates, components, secrets
-from deploy.native.certificates import Certificates
+from deploy.native import certificates, components
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import CONTROL_PLANE, Secrets
+from deploy.native.secrets import CONTROL_PLANE
 from gateway import EdgeSettings, Files, Options, Ports
 from mesh.contract import Contract
 
 COMPONENT = "edge"
-TLS = "tls"
 DESCRIPTORS = Path("build/descriptors.binpb")
 
 
 def edge(runtime: Runtime) -> str:
     """Write Envoy's bootstrap and what it reads; the summary names what changed and asks for a new start of it."""
-    kept = secrets.ensure(runtime.root, runtime.topology.services)
     programs = components.locate(cache=components.cache_directory(), versions=runtime.versions)
-    changed = gateway.write(options_of(runtime, kept), generator=programs.protoc_gen_openapi)
+    changed = gateway.write(options_of(runtime), generator=programs.protoc_gen_openapi)
     return summary(COMPONENT, [f"{name} written" for name in changed])
 
 
-def options_of(runtime: Runtime, kept: Secrets) -> Options:
+def options_of(runtime: Runtime) -> Options:
     """Gather what the edge is made from."""
     topology = runtime.topology
     first = runtime.port(CONTROL_PLANE, "grpc")
@@ -36,22 +33,17 @@ def options_of(runtime: Runtime, kept: Secrets) -> Options:
         ports=Ports(**{name: runtime.port(COMPONENT, name) for name in ("http", "https", "admin", "keys")}),
         files=_files(runtime),
         control_plane=tuple(range(first, first + topology.mesh.control_plane_replicas)),
-        peer_token=kept.peer_token,
         region=topology.mesh.datacenter,
         zone=topology.mesh.zone,
     )
 
 
-def certificates_of(runtime: Runtime) -> Certificates:
-    """Make the install's authority and the edge's certificate, or find them where they were put."""
-    return certificates.ensure(runtime.config(TLS))
-
-
 def _files(runtime: Runtime) -> Files:
-    served = certificates_of(runtime).edge
+    served = certificates.of(runtime).edge
     return Files(
         certificate=served.certificate,
         private_key=served.key,
+        identity=runtime.identity(COMPONENT),
         descriptors=runtime.checkout / DESCRIPTORS,
         folder=runtime.config(COMPONENT),
     )

@@ -1,7 +1,6 @@
 """A consumer's process that dies: nothing is lost, and nothing takes effect twice."""
 
 import signal
-import sys
 from pathlib import Path
 
 import prometheus_client
@@ -9,30 +8,15 @@ import pytest
 
 from tests.integration.events.broker import Broker
 from tests.integration.events.conftest import PARTITIONS
-from tests.integration.events.consume import DONE, IN_HAND
+from tests.integration.events.consume import DONE, IN_HAND, start
 from tests.integration.events.examples import events
-from tests.integration.events.ledger import SERVICE, Ledger
+from tests.integration.events.ledger import Ledger
 from tests.integration.events.waiting import eventually
-from tests.integration.mesh.control_plane.processes import Process
 from tests.integration.mesh.control_plane.processes import eventually as ended
 
 KEYS = [f"o{number}" for number in range(6)]
 EACH = 40
 ALL = {key: list(range(1, EACH + 1)) for key in KEYS}
-
-
-async def start(ledger: Ledger, topic: str, log: Path, *options: str) -> Process:
-    """Start a consumer, whose group is named like the topic, as a process."""
-    settings = ledger.settings
-    return await Process.start(
-        log,
-        *(sys.executable, "-m", "tests.integration.events.consume", topic, topic, *options),
-        ORDERMESH_SERVICE=SERVICE,
-        ORDERMESH_PORT=str(settings.port),
-        ORDERMESH_METRICS_PORT=str(settings.metrics_port),
-        ORDERMESH_DATABASE_URL=settings.database_url.get_secret_value(),
-        ORDERMESH_KAFKA_BOOTSTRAP=settings.kafka_bootstrap,
-    )
 
 
 @pytest.mark.parametrize("when", [IN_HAND, DONE])

@@ -126,7 +126,7 @@ async def test_a_replay_of_a_handler_that_is_not_mended_changes_nothing(
     broker.send(events(topic, ["bad"], 2))
     async with ledger.consuming(group, topic, clerk):
         (first, _) = await until(parked.list, lambda found: len(found) == 2)
-        clerk.faults["bad", 1] = PermissionError("still not")
+        clerk.faults["bad", 1] = TypeError("still not")
         await parked.replay(topic, first.id)
         found = await until(parked.list, lambda found: "still not" in found[0].error)
     assert [each.state for each in found] == [State.FAILED, State.WAITING]

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 async def eventually(look: Callable[[], Awaitable[T]], wanted: object, *, within_s: float = PATIENCE_S) -> T:

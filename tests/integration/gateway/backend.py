@@ -6,10 +6,12 @@ from typing import Any
 import grpc
 
 from mesh import errors
+from mesh.certificates import Files
 from mesh.status import DETAILS_KEY, details_of, grpc_code
 from ordermesh.auth.v1 import auth_pb2, auth_service_pb2, auth_service_pb2_grpc
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2, inventory_service_pb2_grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
+from tests.integration.gateway.authority import credentials
 from tests.integration.gateway.tokens import PUBLIC_KEY
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -22,13 +24,15 @@ class Backend(
     inventory_service_pb2_grpc.InventoryServiceServicer,
     order_service_pb2_grpc.OrderServiceServicer,
 ):
-    """Answers with what it was asked; `calls` counts, `metadata` and `time_remaining` are those of the last call."""
+    """Answers with what it was asked; `calls` counts, everything else is the last call's, the `certificate` as PEM."""
 
-    def __init__(self, port: int) -> None:
-        """Prepare one that is not started."""
+    def __init__(self, port: int, member: Files) -> None:
+        """Prepare one that is not started, and will be who the certificate says."""
         self.port = port
+        self._member = member
         self.calls = 0
         self.metadata: dict[str, str] = {}
+        self.certificate = b""
         self.time_remaining: float | None = None
         self.failures = 0
         self._server: grpc.aio.Server | None = None
@@ -39,7 +43,7 @@ class Backend(
         auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, server)
         inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(self, server)
         order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, server)
-        server.add_insecure_port(f"127.0.0.1:{self.port}")
+        server.add_secure_port(f"127.0.0.1:{self.port}", credentials(self._member))
         await server.start()
         self._server = server
 
@@ -100,6 +104,7 @@ class Backend(
     def _note(self, context: Context) -> None:
         self.calls += 1
         self.metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        (self.certificate,) = context.auth_context()["x509_pem_cert"]
         self.time_remaining = context.time_remaining()
 
 

@@ -15,11 +15,13 @@ from deploy.native import certificates
 from gateway import EdgeSettings, Files, Options, Ports
 from mesh.contract import DESCRIPTORS, Contract
 from mesh.control_plane.ads import AggregatedDiscovery
+from mesh.control_plane.encryption import Identities
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
 from mesh.control_plane.retries import repeatable_methods
 from mesh.control_plane.world import Health, Instance, Observation
 from mesh.telemetry import get_logger
+from tests.integration.gateway.authority import DOMAIN, Authority, credentials
 from tests.integration.gateway.backend import Backend
 from tests.integration.gateway.tokens import AUDIENCE, ISSUER
 from tests.integration.mesh.control_plane.processes import HOST, Process, eventually, free_ports, listens
@@ -34,17 +36,19 @@ FIGURES = (
     "rates.STRICT.seconds=36_000",
     "limits.max_body_bytes=100_000",
 )
-PEER_TOKEN = "the secret of this install"
+# Who the backend is; any other service it is not.
+BACKEND = ("auth", "inventory", "order")
 # Otherwise the access log is written every ten seconds.
 FLUSH = ("--file-flush-interval-msec", "100")
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What Envoy was given, where it writes, and what is to stand behind it."""
+    """What Envoy was given, where it writes, and what is to stand behind it, all members of one mesh."""
 
     options: Options
     authority: Path
+    mesh: Authority
     log: Path
     backend: Backend
 
@@ -76,7 +80,7 @@ class Edge:
 
 def install(folder: Path, generator: Path) -> Edge:
     """Write all that Envoy reads."""
-    pairs = certificates.ensure(folder / "tls")
+    pairs, mesh = certificates.ensure(folder / "tls", "dc1"), Authority()
     http, https, admin, keys, control_plane, services = free_ports(6)
     options = Options(
         contract=Contract.load(),
@@ -87,15 +91,16 @@ def install(folder: Path, generator: Path) -> Edge:
         files=Files(
             certificate=pairs.edge.certificate,
             private_key=pairs.edge.key,
+            identity=mesh.admit(folder / "identity", "edge").folder,
             descriptors=DESCRIPTORS,
             folder=folder / "edge",
         ),
         control_plane=(control_plane,),
-        peer_token=PEER_TOKEN,
     )
     gateway.write(options, generator=generator)
-    backend = Backend(services)  # type: ignore[abstract] # what it leaves out is UNIMPLEMENTED
-    return Edge(options, pairs.authority.certificate, folder / "envoy.log", backend)
+    member = mesh.admit(folder / "backend", *BACKEND)
+    backend = Backend(services, member)  # type: ignore[abstract] # what it leaves out is UNIMPLEMENTED
+    return Edge(options, pairs.authority.certificate, mesh, folder / "envoy.log", backend)
 
 
 @contextlib.asynccontextmanager
@@ -117,11 +122,15 @@ async def control_plane(edge: Edge) -> AsyncIterator[None]:
     publication, metrics = Publication(), Metrics(prometheus_client.CollectorRegistry())
     known = repeatable_methods(Contract.load())
     instance = Instance("one", HOST, edge.backend.port, "", "", Health.HEALTHY)
-    Publisher(known, publication, metrics, get_logger("test")).tell(Observation(1, dict.fromkeys(known, (instance,))))
+    publisher = Publisher(
+        known, publication, metrics, get_logger("test"), identities=Identities(DOMAIN, edge.options.files.folder)
+    )
+    publisher.tell(Observation(1, dict.fromkeys(known, (instance,))))
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     discovery = AggregatedDiscovery("test", publication, metrics, get_logger("test"))
     ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)
-    server.add_insecure_port(f"{HOST}:{edge.options.control_plane[0]}")
+    member = edge.mesh.admit(edge.options.files.folder.parent / "control-plane", "control-plane")
+    server.add_secure_port(f"{HOST}:{edge.options.control_plane[0]}", credentials(member))
     await server.start()
     yield
     publication.end()

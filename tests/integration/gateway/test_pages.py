@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from tests.integration.gateway.installation import PEER_TOKEN, Edge
+from tests.integration.gateway.installation import Edge
 from tests.integration.gateway.tokens import bearer, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -95,12 +95,12 @@ async def test_each_request_is_logged_without_secrets(edge: Edge, http: httpx.As
     (entry,) = [json.loads(line) for line in text.splitlines() if "logged-request" in line]
     assert (entry["path"], entry["status"], entry["user"]) == ("/api/v1/orders/1", 400, "logged-user")
     assert entry["route"] == "/ordermesh.order.v1.OrderService/GetOrder"
-    for hidden in (secret, "hidden", PEER_TOKEN):
+    for hidden in (secret, "hidden"):
         assert hidden not in text
 
 
-async def test_the_secret_of_the_install_stays_secret(edge: Edge) -> None:
-    """Only the owner reads the file that has it, and Envoy's administration does not tell it, nor takes orders."""
+async def test_how_the_edge_is_set_up_stays_private(edge: Edge) -> None:
+    """Only the owner reads the file, and Envoy's administration does not tell it, nor takes orders."""
     assert stat.S_IMODE(edge.options.files.bootstrap.stat().st_mode) == 0o600
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{edge.options.ports.admin}") as admin:
         assert (await admin.get("/ready")).status_code == 200

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.integration.gateway.backend import MISSING
-from tests.integration.gateway.installation import PEER_TOKEN, Edge
+from tests.integration.gateway.installation import Edge
 from tests.integration.gateway.tokens import bearer, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -143,12 +143,11 @@ async def test_an_error_names_the_request_in_header_and_body(http: httpx.AsyncCl
     assert [each["requestId"] for each in reply.json()["details"] if "requestId" in each] == ["mine"]
 
 
-async def test_services_hear_the_edge_and_not_the_client_about_who_calls(edge: Edge, http: httpx.AsyncClient) -> None:
+async def test_services_hear_no_client_about_who_calls(edge: Edge, http: httpx.AsyncClient) -> None:
     """What a client says under our names is dropped, and its credentials stay at the edge."""
     lies = {
         "x-ordermesh-claims": "e30",
         "x-ordermesh-peer": "order",
-        "x-ordermesh-peer-token": "guess",
         "x-ordermesh-new": "x",
         "x-envoy-upstream-rq-timeout-ms": "1",
         "cookie": "a=b",
@@ -156,9 +155,7 @@ async def test_services_hear_the_edge_and_not_the_client_about_who_calls(edge: E
     reply = await http.get("/api/v1/inventory/A", headers=lies)
 
     assert reply.status_code == 200
-    heard = edge.backend.metadata
-    assert (heard["x-ordermesh-peer"], heard["x-ordermesh-peer-token"]) == ("edge", PEER_TOKEN)
-    assert not heard.keys() & {"x-ordermesh-claims", "x-ordermesh-new", "cookie", "x-envoy-upstream-rq-timeout-ms"}
+    assert not edge.backend.metadata.keys() & lies.keys()
 
 
 async def test_a_reply_is_not_kept_nor_taken_for_something_else(http: httpx.AsyncClient) -> None:

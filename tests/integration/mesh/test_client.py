@@ -159,7 +159,7 @@ async def test_a_service_that_is_not_there_is_unavailable(contract: Contract) ->
 
 async def test_a_process_with_another_installs_token_is_refused(warehouse: Warehouse, contract: Contract) -> None:
     """Two installs on one machine don't mix."""
-    async with listening(warehouse, contract) as address, calling(address, contract, peer_token="other") as clients:
+    async with listening(warehouse, contract) as address, calling(address, contract, peer="") as clients:
         with pytest.raises(errors.Unauthenticated) as refusal:
             await stub_of(clients).GetStock(STOCK)
     assert refusal.value.reason == "PEER_UNKNOWN"

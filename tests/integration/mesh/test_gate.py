@@ -12,19 +12,16 @@ from google.rpc import error_details_pb2, status_pb2
 
 from mesh import errors, headers, status
 from mesh.contract import Contract
-from mesh.gate import Gate
 from ordermesh.inventory.v1 import inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from tests.integration.mesh.warehouse import (
-    EDGE,
-    ORDER_SERVICE,
-    PEER_TOKEN,
     Warehouse,
     claims_of,
     listening,
     with_deadlines,
 )
+from tests.peers import EDGE, ORDER_SERVICE, PEER
 
 ORDER_ID = "01890000-0000-7000-8000-0000000000a1"
 USER = "01890000-0000-7000-8000-00000000c001"
@@ -91,11 +88,10 @@ async def caller(warehouse: Warehouse, contract: Contract) -> AsyncIterator[Call
     "metadata",
     [
         {},
-        {headers.PEER: "order"},
-        {headers.PEER: "order", headers.PEER_TOKEN: "guess"},
-        {headers.PEER: "edge", headers.PEER_TOKEN: "", **claims("inventory.write")},
+        {PEER: ""},
+        {PEER: "", **claims("inventory.write")},
     ],
-    ids=["nobody", "a name", "a guess", "claims alone"],
+    ids=["nobody", "no name", "claims alone"],
 )
 @pytest.mark.parametrize("request_", [STOCK, DELIVERY, RESERVATION], ids=["public", "permission", "internal"])
 async def test_a_process_that_is_not_of_the_install_is_refused(
@@ -143,7 +139,7 @@ async def test_who_may_is_known_to_the_method(
     """The caller is in the context, with the key of the request and nothing of another call."""
     await caller.ask(request_, {**metadata, headers.IDEMPOTENCY_KEY: "k1", headers.REQUEST_ID: "r1"})
     (call,) = warehouse.calls
-    assert (call.caller.actor, call.caller.peer) == (actor, metadata[headers.PEER])
+    assert (call.caller.actor, call.caller.peer) == (actor, metadata[PEER])
     assert (call.request_id, call.idempotency_key, call.claims) == ("r1", "k1", metadata.get(headers.CLAIMS, ""))
 
 
@@ -295,8 +291,3 @@ async def test_a_request_id_is_bounded(caller: Caller) -> None:
     call = caller.start(STOCK, EDGE | {headers.REQUEST_ID: "r" * 4000})
     await call
     assert dict(await call.trailing_metadata())[headers.REQUEST_ID] == "r" * 128
-
-
-def test_the_gate_keeps_its_secret() -> None:
-    """Nothing that prints it shows the token."""
-    assert PEER_TOKEN not in repr(Gate(Contract({}), PEER_TOKEN))

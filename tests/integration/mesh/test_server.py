@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +16,53 @@ import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from mesh import headers
+from deploy.native import certificates
+from mesh import status
+from mesh.identity import Identity
 from ordermesh.inventory.v1 import inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from tests.integration.mesh import example
 from tests.integration.mesh.control_plane.consul import TOKEN, Consul
+from tests.integration.mesh.control_plane.members import client_credentials, member
 from tests.integration.mesh.control_plane.processes import HOST, Process, eventually, free_ports, listens
-from tests.integration.mesh.warehouse import EDGE, PEER_TOKEN, SERVICE
+from tests.integration.mesh.warehouse import SERVICE
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-NO_CONSUL = f"http://{HOST}:1"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+INTENTIONS: dict[str, Any] = {
+    "Kind": "service-intentions",
+    "Name": "inventory",
+    "Sources": [{"Name": "order", "Action": "allow"}],
+}
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A Consul whose intentions let `order` call the example and `payment` not."""
+
+    consul: Consul
+    order: Identity
+    payment: Identity
 
 
 class Service:
     """The example as a running process."""
 
-    def __init__(self, process: Process, folder: Path, port: int, metrics_port: int) -> None:
-        """Connect to it."""
+    def __init__(self, process: Process, folder: Path, port: int, metrics_port: int, caller: Identity) -> None:
+        """Connect to it as `caller`."""
         self.process = process
         self.folder = folder
         self.port = port
         self.metrics_port = metrics_port
-        self.channel = grpc.aio.insecure_channel(f"{HOST}:{port}")
+        self.address = f"{HOST}:{port}"
+        self.channel = grpc.aio.secure_channel(self.address, client_credentials(caller))
 
     async def stock(self, sku: str) -> inventory_pb2.Stock:
         """Ask it."""
         stub = inventory_grpc.InventoryServiceStub(self.channel)
-        return await stub.GetStock(pb.GetStockRequest(sku=sku), metadata=tuple(EDGE.items()))
+        return await stub.GetStock(pb.GetStockRequest(sku=sku))
 
     async def health(self, service: str = "") -> int:
         """Ask how it is, as Consul does."""
@@ -71,23 +90,18 @@ def prepare(folder: Path, *, healthy: bool) -> None:
 
 
 @asynccontextmanager
-async def running(
-    folder: Path, consul: str = NO_CONSUL, *, healthy: bool = True, **changes: str
-) -> AsyncIterator[Service]:
+async def running(mesh: Mesh, folder: Path, *, healthy: bool = True, **changes: str) -> AsyncIterator[Service]:
     """Run the example until the end of a test."""
     prepare(folder, healthy=healthy)
     port, metrics_port = free_ports(2)
     environment = {
+        **mesh.consul.environment("inventory", folder),
         "ORDERMESH_PORT": str(port),
         "ORDERMESH_METRICS_PORT": str(metrics_port),
-        "ORDERMESH_PEER_TOKEN": PEER_TOKEN,
-        "ORDERMESH_CONSUL_HTTP": consul,
-        "ORDERMESH_CONSUL_TOKEN": TOKEN,
-        "ORDERMESH_ENV_FILE": "",
     } | changes
     command = (sys.executable, "-m", example.__name__, str(folder))
     process = await Process.start(folder / "log", *command, **environment)
-    service = Service(process, folder, port, metrics_port)
+    service = Service(process, folder, port, metrics_port, mesh.order)
     try:
         await eventually(lambda: listens(port) or not process.running, 30)
         yield service
@@ -97,25 +111,31 @@ async def running(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def consul(consul_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Consul]:
-    """Run a Consul for the tests of this module."""
-    server = Consul(consul_binary, tmp_path_factory.mktemp("consul"))
-    await server.start()
-    yield server
-    await server.stop()
+async def mesh(consul_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
+    """Run one for the tests of this module."""
+    consul = Consul(consul_binary, tmp_path_factory.mktemp("consul"))
+    await consul.start()
+    await consul.ask("PUT", "/v1/config", INTENTIONS)
+    try:
+        async with (
+            member(consul, "order", consul.folder) as order,
+            member(consul, "payment", consul.folder) as payment,
+        ):
+            yield Mesh(consul, order, payment)
+    finally:
+        await consul.stop()
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_a_process_joins_serves_and_leaves(consul: Consul, tmp_path: Path) -> None:
+async def test_a_process_joins_serves_and_leaves(mesh: Mesh, tmp_path: Path) -> None:
     """A call that is under way when it is told to stop is answered; by then nobody new is sent there."""
-    async with running(tmp_path, consul.url) as service:
-        (instance,) = await registered(consul, 1)
+    async with running(mesh, tmp_path) as service:
+        (instance,) = await registered(mesh.consul, 1)
         assert instance["Service"]["Port"] == service.port
         assert instance["Service"]["Meta"]["metrics_port"] == str(service.metrics_port)
         under_way = asyncio.create_task(service.stock("slow-1.5"))
         await eventually((tmp_path / "asked").exists)
         ended = asyncio.create_task(service.process.stop())
-        await registered(consul, 0)
+        await registered(mesh.consul, 0)
         assert not under_way.done()
         assert (await under_way).sku == "slow-1.5"
         assert await ended == 0
@@ -133,9 +153,9 @@ async def registered(consul: Consul, count: int) -> list[dict[str, Any]]:
     return list(found)
 
 
-async def test_it_serves_without_consul_and_says_how_it_is(tmp_path: Path) -> None:
+async def test_it_says_how_it_is(mesh: Mesh, tmp_path: Path) -> None:
     """Health follows what it stands on; who it is shows in its metrics and logs, its secrets do not."""
-    async with running(tmp_path) as service:
+    async with running(mesh, tmp_path) as service:
         await service.becomes(SERVING)
         assert await service.health(SERVICE) == SERVING
         (tmp_path / "healthy").unlink()
@@ -151,28 +171,28 @@ async def test_it_serves_without_consul_and_says_how_it_is(tmp_path: Path) -> No
         assert 'ordermesh_dependency_up{dependency="file"} 1.0' in metrics
         log = service.process.log.read_text()
         assert {"a worker failed", "not healthy", "call served"} <= {str(line["event"]) for line in service.log}
-        assert not [secret for secret in (PEER_TOKEN, TOKEN) if secret in log]
+        assert not [secret for secret in (TOKEN, "PRIVATE KEY") if secret in log]
         assert await service.process.stop() == 0
 
 
-async def test_it_never_says_that_it_serves_before_it_looked(tmp_path: Path) -> None:
+async def test_it_never_says_that_it_serves_before_it_looked(mesh: Mesh, tmp_path: Path) -> None:
     """A process that can't do its work is sent none, from its first moment on."""
-    async with running(tmp_path, healthy=False) as service:
+    async with running(mesh, tmp_path, healthy=False) as service:
         assert await service.health() == NOT_SERVING
 
 
-async def test_two_processes_never_share_a_port(tmp_path: Path) -> None:
+async def test_two_processes_never_share_a_port(mesh: Mesh, tmp_path: Path) -> None:
     """The second one ends with an error instead of taking half of the calls."""
-    async with running(tmp_path / "first") as first:
-        async with running(tmp_path / "second", ORDERMESH_PORT=str(first.port)) as second:
+    async with running(mesh, tmp_path / "first") as first:
+        async with running(mesh, tmp_path / "second", ORDERMESH_PORT=str(first.port)) as second:
             await eventually(lambda: not second.process.running)
             assert await second.process.stop() != 0
         assert (await first.stock("A")).sku == "A"
 
 
-async def test_a_call_that_never_ends_does_not_keep_the_process(tmp_path: Path) -> None:
+async def test_a_call_that_never_ends_does_not_keep_the_process(mesh: Mesh, tmp_path: Path) -> None:
     """After the time to drain it is cut off, and its caller may repeat it elsewhere."""
-    async with running(tmp_path, ORDERMESH_DRAIN_SECONDS="0.3") as service:
+    async with running(mesh, tmp_path, ORDERMESH_DRAIN_SECONDS="0.3") as service:
         under_way = asyncio.create_task(service.stock("slow-1.9"))
         await eventually((tmp_path / "asked").exists)
         begun = time.monotonic()
@@ -183,11 +203,63 @@ async def test_a_call_that_never_ends_does_not_keep_the_process(tmp_path: Path) 
         assert failure.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-async def test_tools_may_ask_what_it_serves(tmp_path: Path) -> None:
-    """Health and reflection need no peer token; nothing else is without."""
-    async with running(tmp_path) as service:
-        assert await service.health() == SERVING
-        stub = inventory_grpc.InventoryServiceStub(service.channel)
-        with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await stub.GetStock(pb.GetStockRequest(sku="A"), metadata=((headers.PEER, "edge"),))
-        assert failure.value.code() is grpc.StatusCode.UNAUTHENTICATED
+async def refusal(channel: grpc.aio.Channel) -> tuple[grpc.StatusCode, str]:
+    """Ask for stock where that must fail; gives the code and the reason, if a service gave one."""
+    async with channel:
+        try:
+            await inventory_grpc.InventoryServiceStub(channel).GetStock(pb.GetStockRequest(sku="A"), timeout=5)
+        except grpc.aio.AioRpcError as failure:
+            return failure.code(), status.error_from(failure).reason
+    raise AssertionError("nobody refused")
+
+
+async def test_without_a_certificate_of_the_mesh_nobody_gets_through(mesh: Mesh, tmp_path: Path) -> None:
+    """No TLS, no certificate, another authority's: the handshake ends it, and nothing is served."""
+    made = certificates.ensure(tmp_path / "other", "dc1")
+    ours, other = mesh.order.files.authorities.read_bytes(), made.consul
+    foreign = grpc.ssl_channel_credentials(ours, other.key.read_bytes(), other.certificate.read_bytes())
+    async with running(mesh, tmp_path) as service:
+        for channel in (
+            grpc.aio.insecure_channel(service.address),
+            grpc.aio.secure_channel(service.address, grpc.ssl_channel_credentials(ours)),
+            grpc.aio.secure_channel(service.address, foreign),
+        ):
+            assert (await refusal(channel))[0] is grpc.StatusCode.UNAVAILABLE
+        assert (await service.stock("A")).sku == "A"
+
+
+async def test_a_member_that_no_intention_lets_in_is_refused_until_one_does(mesh: Mesh, tmp_path: Path) -> None:
+    """What is changed in Consul holds within two seconds, without a restart."""
+    async with running(mesh, tmp_path) as service:
+        await service.becomes(SERVING)
+
+        def as_payment() -> grpc.aio.Channel:
+            return grpc.aio.secure_channel(service.address, client_credentials(mesh.payment))
+
+        assert await refusal(as_payment()) == (grpc.StatusCode.PERMISSION_DENIED, "PEER_NOT_ALLOWED")
+        for action, code in (("allow", "OK"), ("deny", "PERMISSION_DENIED")):
+            sources = [*INTENTIONS["Sources"], {"Name": "payment", "Action": action}]
+            await mesh.consul.ask("PUT", "/v1/config", INTENTIONS | {"Sources": sources})
+            async with asyncio.timeout(2), as_payment() as channel:
+                while (await outcome(channel)) != code:  # noqa: ASYNC110 - it happens in Consul
+                    await asyncio.sleep(0.02)
+
+
+async def outcome(channel: grpc.aio.Channel) -> str:
+    """Ask for stock, and give the code."""
+    try:
+        await inventory_grpc.InventoryServiceStub(channel).GetStock(pb.GetStockRequest(sku="A"), timeout=5)
+    except grpc.aio.AioRpcError as failure:
+        return failure.code().name
+    return "OK"
+
+
+async def test_members_may_ask_how_it_is_without_an_intention(mesh: Mesh, tmp_path: Path) -> None:
+    """Health tells nothing that Consul doesn't."""
+    async with (
+        running(mesh, tmp_path) as service,
+        grpc.aio.secure_channel(service.address, client_credentials(mesh.payment)) as channel,
+    ):
+        await service.becomes(SERVING)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        assert (await stub.Check(health_pb2.HealthCheckRequest())).status == SERVING

@@ -11,20 +11,17 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from mesh import context, headers
+from mesh import context
 from mesh.client import Clients
 from mesh.contract import Contract
 from mesh.gate import Gate
 from mesh.server import SERVER_OPTIONS
-from mesh.settings import MeshSettings
 from ordermesh.inventory.v1 import inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
+from tests.peers import SaidPeers, dial_as
 
 HOST = "127.0.0.1"
 SERVICE = "ordermesh.inventory.v1.InventoryService"
-PEER_TOKEN = "the-peer-token"
-EDGE = {headers.PEER: "edge", headers.PEER_TOKEN: PEER_TOKEN}
-ORDER_SERVICE = {headers.PEER: "order", headers.PEER_TOKEN: PEER_TOKEN}
 
 
 def claims_of(user_id: str, *permissions: str) -> str:
@@ -67,7 +64,7 @@ class Warehouse(inventory_grpc.InventoryServiceServicer):
 @asynccontextmanager
 async def listening(servicer: Warehouse, contract: Contract) -> AsyncIterator[str]:
     """Serve on a free port and give the address."""
-    server = grpc.aio.server(interceptors=(Gate(contract, PEER_TOKEN),), options=SERVER_OPTIONS)
+    server = grpc.aio.server(interceptors=(Gate(contract, SaidPeers()),), options=SERVER_OPTIONS)
     inventory_grpc.add_InventoryServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port(f"{HOST}:0")
     await server.start()
@@ -78,10 +75,9 @@ async def listening(servicer: Warehouse, contract: Contract) -> AsyncIterator[st
 
 
 @asynccontextmanager
-async def calling(address: str, contract: Contract, **settings: Any) -> AsyncIterator[Clients]:  # noqa: ANN401
+async def calling(address: str, contract: Contract, peer: str = "order") -> AsyncIterator[Clients]:
     """Be the order service, which finds everybody at one address."""
-    told = MeshSettings(service="order", port=1, metrics_port=2, **{"peer_token": PEER_TOKEN} | settings)
-    clients = Clients(contract, told, target=lambda _domain: address)
+    clients = Clients(contract, dial=dial_as(peer, address))
     try:
         yield clients
     finally:

@@ -16,7 +16,7 @@ from deploy.native.runtime import Runtime
 CHECKOUT = Path(__file__).resolve().parents[3]
 NAMES = (
     "postgres", "kafka", "consul", "valkey", "mail", "connect", "control-plane-0", "control-plane-1",
-    "auth", "product", "inventory", "payment", "order", "notification", "edge",
+    "edge-identity", "auth", "product", "inventory", "payment", "order", "notification", "edge",
 )  # fmt: skip
 
 
@@ -71,13 +71,16 @@ def test_a_replica_is_told_its_own_ports(catalogue: dict[str, Program]) -> None:
     first, second = catalogue["control-plane-0"], catalogue["control-plane-1"]
     assert first.environment["ORDERMESH_ENV_FILE"] == second.environment["ORDERMESH_ENV_FILE"]
     assert "ORDERMESH_PORT" not in first.environment
+    assert second.environment["ORDERMESH_IDENTITY_FOLDER"] == str(second.identity)
+    assert second.identity != first.identity
     assert second.environment["ORDERMESH_PORT"] == str(first.ports[0] + 1)
 
 
 def test_every_settings_file_is_private(runtime: Runtime) -> None:
-    """Consul's has tokens, and it is simplest when none has to be thought about."""
+    """Consul's has tokens, and it is simplest when none has to be thought about. Certificates are for everybody."""
     settings(runtime)
     files = [file for file in (runtime.root / "config").rglob("*") if file.is_file()]
+    files = [file for file in files if file.suffix != ".pem" or file.stem.endswith("-key")]
     assert files
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
 
@@ -122,7 +125,7 @@ def test_writing_the_same_settings_again_touches_no_file(runtime: Runtime) -> No
 def test_no_secret_stands_in_a_command_line(runtime: Runtime, catalogue: dict[str, Program]) -> None:
     """Every user of the machine can read those."""
     kept = secrets.ensure(runtime.root, runtime.topology.services)
-    values = {kept.postgres_superuser_password, kept.consul_management_token, kept.gossip_key, kept.peer_token}
+    values = {kept.postgres_superuser_password, kept.consul_management_token, kept.gossip_key}
     lines = [program.command_line for program in catalogue.values()]
     assert not [value for value in values for line in lines if value in line]
 

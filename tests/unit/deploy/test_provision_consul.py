@@ -3,12 +3,13 @@
 import pytest
 
 from deploy.native.provision.consul import rules_of
-from deploy.native.secrets import AGENT, CONTROL_PLANE
+from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE
 
 
-def test_a_service_may_write_its_own_name_and_nothing_else() -> None:
-    """A service that is broken into can pretend to be no other."""
-    assert rules_of("order") == {"service": {"order": {"policy": "write"}}}
+@pytest.mark.parametrize("holder", ["order", EDGE])
+def test_a_service_may_write_its_own_name_and_nothing_else(holder: str) -> None:
+    """Whoever breaks into it can pretend to be no other; it reads its intentions, and changes none."""
+    assert rules_of(holder) == {"service": {holder: {"policy": "write"}}}
 
 
 def test_the_control_plane_reads_everything_and_writes_itself_only() -> None:
@@ -24,7 +25,7 @@ def test_the_agent_keeps_its_node_and_only_reads_services() -> None:
     assert rules_of(AGENT) == {"node_prefix": {"": {"policy": "write"}}, "service_prefix": {"": {"policy": "read"}}}
 
 
-@pytest.mark.parametrize("holder", [AGENT, CONTROL_PLANE, "order"])
+@pytest.mark.parametrize("holder", [AGENT, CONTROL_PLANE, EDGE, "order"])
 def test_nobody_may_manage_access(holder: str) -> None:
     """Tokens and policies are made by the installer alone."""
     assert not {"acl", "operator", "keyring"} & rules_of(holder).keys()

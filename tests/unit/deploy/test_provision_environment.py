@@ -3,8 +3,8 @@
 import stat
 from pathlib import Path
 
-from deploy.native.provision.environment import services, settings_of, xds_bootstrap
-from deploy.native.secrets import CONTROL_PLANE
+from deploy.native.provision.environment import services, settings_of
+from deploy.native.secrets import CONTROL_PLANE, EDGE
 from tests.unit.deploy.provision_examples import runtime_in, secrets_of
 
 
@@ -32,14 +32,36 @@ def test_the_control_plane_has_no_database(tmp_path: Path) -> None:
     """It keeps nothing and follows Consul."""
     runtime = runtime_in(tmp_path)
     settings = settings_of(runtime, secrets_of(runtime), CONTROL_PLANE)
-    assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP", "XDS_BOOTSTRAP"} & settings.keys()
+    assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP"} & settings.keys()
+    assert settings["EDGE_IDENTITY"] == runtime.config(EDGE)
 
 
-def test_all_control_planes_stand_in_one_address(tmp_path: Path) -> None:
-    """A second entry of xds_servers would be asked for resources never seen, only."""
-    servers = xds_bootstrap(runtime_in(tmp_path), "order")["xds_servers"]
-    assert isinstance(servers, list)
-    assert [server["server_uri"] for server in servers] == ["ipv4:127.0.0.1:9000,127.0.0.1:9001"]
+def test_a_service_knows_every_replica_of_the_control_plane(tmp_path: Path) -> None:
+    """It turns to the next when one is gone."""
+    runtime = runtime_in(tmp_path)
+    for name in ("order", CONTROL_PLANE):
+        assert settings_of(runtime, secrets_of(runtime), name)["CONTROL_PLANE"] == "127.0.0.1:9000,127.0.0.1:9001"
+
+
+def test_what_keeps_the_edges_identity_can_do_nothing_else(tmp_path: Path) -> None:
+    """It has the edge's token, a port for its metrics that is nobody else's, and no way to any data."""
+    runtime = runtime_in(tmp_path)
+    kept = secrets_of(runtime)
+    settings = settings_of(runtime, kept, EDGE)
+    assert (settings["CONSUL_TOKEN"], settings["METRICS_PORT"]) == (kept.consul_tokens[EDGE], 9903)
+    assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP", "CONTROL_PLANE"} & settings.keys()
+
+
+def test_everybody_has_an_identity_of_their_own_and_knows_who_signs_it(tmp_path: Path) -> None:
+    """Consul's agent is known by the certificate of its own authority."""
+    runtime = runtime_in(tmp_path)
+    every = [
+        settings_of(runtime, secrets_of(runtime), name) for name in (*runtime.topology.services, CONTROL_PLANE, EDGE)
+    ]
+    assert len({each["IDENTITY_FOLDER"] for each in every}) == len(every)
+    for each in every:
+        assert each["CONSUL_GRPC"] == "127.0.0.1:8502"
+        assert Path(str(each["CONSUL_CA"])).read_text().startswith("-----BEGIN CERTIFICATE")
 
 
 def test_every_file_is_private_and_a_second_run_writes_none(tmp_path: Path) -> None:

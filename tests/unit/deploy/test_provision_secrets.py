@@ -19,7 +19,7 @@ def test_a_new_service_gets_its_own_and_changes_nobody_elses(tmp_path: Path) -> 
     second = secrets.ensure(tmp_path, ["order", "returns"])
     assert second.database_passwords["returns_app"]
     assert second.database_passwords["order_app"] == first.database_passwords["order_app"]
-    assert second.peer_token == first.peer_token
+    assert second.consul_tokens.items() > first.consul_tokens.items()
 
 
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
@@ -34,7 +34,6 @@ def test_no_two_holders_share_a_secret(tmp_path: Path) -> None:
     values = [
         *made.database_passwords.values(),
         *made.consul_tokens.values(),
-        made.peer_token,
         made.admin_password,
     ]
     assert len(set(values)) == len(values)
@@ -45,5 +44,5 @@ def test_printing_the_secrets_shows_none_of_them(tmp_path: Path) -> None:
     made = secrets.ensure(tmp_path, ["order"])
     kept = json.loads((tmp_path / secrets.FILE_NAME).read_text())
     shown = repr(made)
-    assert kept["peer_token"] not in shown
+    assert kept["consul_tokens"]["order"] not in shown
     assert kept["database_passwords"]["order_app"] not in shown

@@ -53,9 +53,17 @@ def test_files_of_a_process_are_found_by_its_name() -> None:
     """Provisioning writes them and the process is told where they are."""
     runtime = load(ORDERMESH_RUN="/srv")
     assert runtime.env_file("order") == Path("/srv/env/order.env")
-    assert runtime.xds_bootstrap("order") == Path("/srv/xds/order.json")
+    assert runtime.identity("order-1") == Path("/srv/identity/order-1")
     assert runtime.config("consul") == Path("/srv/config/consul")
     assert runtime.log("edge") == Path("/srv/log/edge.log")
+
+
+def test_calls_name_services_that_are_there() -> None:
+    """A name that is misspelt would be a call that is refused for no reason one can see."""
+    topology = load().topology
+    for caller in topology.services.values():
+        assert set(caller.calls) < topology.services.keys()
+    assert set(topology.edge_calls) == topology.services.keys()
 
 
 def test_the_topology_is_read_with_its_units() -> None:

@@ -7,8 +7,6 @@ import pytest
 from gateway import EdgeSettings, Files, Options, Ports
 from mesh.contract import Contract
 
-PEER_TOKEN = "the secret of this install"
-
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
@@ -29,11 +27,11 @@ def options(contract: Contract) -> Options:
         files=Files(
             certificate=folder / "edge.pem",
             private_key=folder / "edge.key",
+            identity=folder / "identity",
             descriptors=folder / "descriptors.binpb",
             folder=folder,
         ),
         control_plane=(9000, 9001),
-        peer_token=PEER_TOKEN,
         region="dc1",
         zone="zone-a",
     )

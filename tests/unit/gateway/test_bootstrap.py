@@ -9,7 +9,6 @@ import pytest
 
 from gateway import Options, render
 from gateway.envoy import Json
-from tests.unit.gateway.conftest import PEER_TOKEN
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +52,18 @@ def test_nothing_is_open_to_the_network(bootstrap: Json) -> None:
     assert set(addresses(bootstrap)) == {"127.0.0.1"}
 
 
-def test_the_peer_token_is_where_services_are_called_and_nowhere_else(options: Options) -> None:
-    """Not in what Envoy tells about itself, nor in what Python prints."""
-    bootstrap = render(options)
-    for manager in managers(bootstrap).values():
-        assert PEER_TOKEN in str(manager["route_config"].pop("request_headers_to_add"))
-    assert PEER_TOKEN not in str(bootstrap)
-    assert PEER_TOKEN not in repr(options)
+def test_nobody_but_a_control_plane_is_listened_to(bootstrap: Json) -> None:
+    """Whoever else holds a certificate of the mesh can't tell the edge where services are."""
+    context = bootstrap["static_resources"]["clusters"][0]["transport_socket"]["typed_config"]["common_tls_context"]
+    validation = context["combined_validation_context"]
+
+    [matcher] = validation["default_validation_context"]["match_typed_subject_alt_names"]
+    assert matcher == {"san_type": "URI", "matcher": {"suffix": "/svc/control-plane"}}
+    assert validation["validation_context_sds_secret_config"]["name"] == "authorities"
 
 
 def test_the_administration_tells_no_configuration_and_takes_no_orders(bootstrap: Json) -> None:
-    """The configuration holds the peer token."""
+    """They are the business of whoever installs it."""
     allowed = [next(iter(each.values())) for each in bootstrap["admin"]["allow_paths"]]
 
     assert sorted(allowed) == ["/clusters", "/ready", "/server_info", "/stats"]

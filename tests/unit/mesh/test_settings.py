@@ -16,7 +16,6 @@ from services.common.settings import ServiceSettings
 
 SECRETS: dict[str, Any] = {
     "consul_token": "consul-secret",
-    "peer_token": "peer-secret",
     "database_url": "postgresql+psycopg://order_app:database-secret@127.0.0.1:5442/orders",
 }
 
@@ -37,7 +36,7 @@ def test_secrets_are_in_no_text_of_the_settings() -> None:
     told = settings()
     texts = (repr(told), str(told), repr(told.model_dump()), told.model_dump_json(), repr(vars(told)))
     assert "secret" not in "".join(texts)
-    assert told.peer_token.get_secret_value() == "peer-secret"
+    assert told.consul_token.get_secret_value() == "consul-secret"
 
 
 def test_a_setting_that_is_missing_is_named_without_the_others() -> None:

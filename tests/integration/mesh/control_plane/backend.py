@@ -10,15 +10,17 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
+from mesh.identity import Identity
 from tests.integration.mesh.control_plane.consul import Consul
+from tests.integration.mesh.control_plane.members import member
 from tests.integration.mesh.control_plane.processes import HOST, free_ports
 
 
 class Backend:
     """A server that answers every method with its name, or with the status it is told to."""
 
-    def __init__(self, name: str) -> None:
-        """Prepare an instance."""
+    def __init__(self, name: str, identity: Identity) -> None:
+        """Prepare an instance; `identity` is that of its service."""
         self.name = name
         self.port = free_ports(1)[0]
         self.refusal: grpc.StatusCode | None = None
@@ -29,7 +31,7 @@ class Backend:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers((_AnyMethod(self._answer),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._server.add_insecure_port(f"{HOST}:{self.port}")
+        self._server.add_secure_port(f"{HOST}:{self.port}", identity.server_credentials())
 
     async def start(self) -> None:
         """Listen, and be healthy."""
@@ -58,17 +60,18 @@ async def instance(
     consul: Consul, name: str, service: str = "order", *, passing: bool = True
 ) -> AsyncIterator[Backend]:
     """Run a registered instance, waiting for its check unless told otherwise; it leaves before it stops."""
-    server = Backend(name)
-    await server.start()
-    await consul.register(service, name, server.port)
-    try:
-        if passing:
-            await consul.passes(service, name)
-        yield server
-    finally:
-        with contextlib.suppress(aiohttp.ClientError):  # A test may have ended Consul.
-            await consul.deregister(name)
-        await server.stop()
+    async with member(consul, service, consul.folder) as identity:
+        server = Backend(name, identity)
+        await server.start()
+        await consul.register(service, name, server.port)
+        try:
+            if passing:
+                await consul.passes(service, name)
+            yield server
+        finally:
+            with contextlib.suppress(aiohttp.ClientError):  # A test may have ended Consul.
+                await consul.deregister(name)
+            await server.stop()
 
 
 class _AnyMethod(grpc.GenericRpcHandler):

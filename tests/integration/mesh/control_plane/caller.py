@@ -55,7 +55,10 @@ async def main(target: str, path: str, at_a_time: int) -> None:
     """Call until the input closes."""
     tally, done = Tally(), asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, done.set)
-    async with grpc.aio.insecure_channel(target) as channel, asyncio.TaskGroup() as callers:
+    async with (
+        grpc.aio.secure_channel(target, grpc.xds_channel_credentials()) as channel,
+        asyncio.TaskGroup() as callers,
+    ):
         for _ in range(at_a_time):
             callers.create_task(call_until(done, channel, path, tally))
     tell({"counts": tally.counts, "last": tally.last})

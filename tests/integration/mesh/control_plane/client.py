@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from mesh.xds import write_bootstrap
+from tests.integration.mesh.control_plane.members import member
 from tests.integration.mesh.control_plane.processes import eventually, python_environment
 from tests.integration.mesh.control_plane.replica import ControlPlane
 
@@ -62,34 +64,22 @@ async def calling(
     at_a_time: int = 8,
 ) -> AsyncIterator[Caller]:
     """Keep calling a service through `xds:///` from a process of its own."""
-    bootstrap = folder / "bootstrap.json"
-    bootstrap.write_text(json.dumps(client_bootstrap(replicas)))
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        HERE / "caller.py",
-        f"xds:///{service}",
-        path,
-        str(at_a_time),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=python_environment(GRPC_XDS_BOOTSTRAP=str(bootstrap)),
-    )
-    caller = Caller(child)
-    try:
-        yield caller
-    finally:
-        await caller.finish()
-
-
-def client_bootstrap(replicas: list[ControlPlane]) -> dict[str, Any]:
-    """Make what gRPC's xDS client reads from GRPC_XDS_BOOTSTRAP."""
-    return {
-        "xds_servers": [
-            {
-                "server_uri": "ipv4:" + ",".join(each.address for each in replicas),
-                "channel_creds": [{"type": "insecure"}],
-                "server_features": ["xds_v3", "ignore_resource_deletion"],
-            }
-        ],
-        "node": {"id": "caller-1", "cluster": "caller", "locality": {"region": "dc1", "zone": "zone-a"}},
-    }
+    consul = replicas[0].consul
+    async with member(consul, "caller", folder) as identity:
+        settings = consul.settings("caller", folder, control_plane=",".join(each.address for each in replicas))
+        bootstrap = write_bootstrap(settings, identity.files)
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            HERE / "caller.py",
+            f"xds:///{service}",
+            path,
+            str(at_a_time),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=python_environment(GRPC_XDS_BOOTSTRAP=str(bootstrap)),
+        )
+        caller = Caller(child)
+        try:
+            yield caller
+        finally:
+            await caller.finish()

@@ -34,7 +34,7 @@ async def replica(
     """Run one replica for the tests of this folder; `anchor` is registered before it asks."""
     assert anchor.port
     folder = tmp_path_factory.mktemp("control-plane")
-    server = ControlPlane(folder, consul.url, await consul.reading_token())
+    server = ControlPlane(folder, consul, await consul.reading_token())
     await server.start()
     yield server
     await server.stop()

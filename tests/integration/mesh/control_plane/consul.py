@@ -9,12 +9,18 @@ from typing import Any
 
 import aiohttp
 
+from deploy.native import certificates
+from deploy.native.certificates import Certificates
+from mesh.settings import PREFIX, MeshSettings
 from tests.integration.mesh.control_plane.processes import HOST, Process, free_ports
 
 TOKEN = "6f1c6b0e-3c8e-4f3e-9c51-0a3d6b1c2d4e"
 """May do everything, in a Consul that lives as long as a test."""
 
-READING = 'service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }'
+DATACENTER = "dc1"
+READING = """
+service_prefix "" { policy = "read" } node_prefix "" { policy = "read" } service "control-plane" { policy = "write" }
+"""
 """All that the control plane may do."""
 
 
@@ -24,12 +30,34 @@ class Consul:
     def __init__(self, binary: Path, folder: Path) -> None:
         """Prepare one that is not started."""
         self._binary = binary
-        self._folder = folder
+        self.folder = self._folder = folder
         self._process: Process | None = None
         self.http, *others = free_ports(5)
         self.url = f"http://{HOST}:{self.http}"
         ports = dict(zip(("dns", "server", "serf_lan", "grpc_tls"), others, strict=True))
-        (folder / "consul.json").write_text(json.dumps(_configuration(ports | {"http": self.http})))
+        self.grpc = f"{HOST}:{ports['grpc_tls']}"
+        self._certificates = certificates.ensure(folder / "tls", DATACENTER)
+        configuration = _configuration(ports | {"http": self.http}, self._certificates)
+        (folder / "consul.json").write_text(json.dumps(configuration))
+
+    def environment(self, service: str, folder: Path, token: str = TOKEN) -> dict[str, str]:
+        """Give the settings of a process that is to join; its certificate goes to a folder in `folder`."""
+        return {
+            "ORDERMESH_ENV_FILE": "",
+            "ORDERMESH_SERVICE": service,
+            "ORDERMESH_CONSUL_HTTP": self.url,
+            "ORDERMESH_CONSUL_GRPC": self.grpc,
+            "ORDERMESH_CONSUL_CA": str(self._certificates.consul_authority.certificate),
+            "ORDERMESH_CONSUL_TOKEN": token,
+            "ORDERMESH_DATACENTER": DATACENTER,
+            "ORDERMESH_IDENTITY_FOLDER": str(folder / f"identity-{service}"),
+        }
+
+    def settings(self, service: str, folder: Path, **more: str) -> MeshSettings:
+        """Give the same for a member in the test's own process."""
+        told = self.environment(service, folder)
+        values = {key.removeprefix(PREFIX).lower(): value for key, value in told.items()}
+        return MeshSettings(port=1, metrics_port=2, **values, **more)
 
     async def start(self) -> None:
         """Start it, and wait until it lists itself."""
@@ -68,6 +96,8 @@ class Consul:
         """Tell the agent about an instance, with a check that begins critical."""
         check = {
             kind: f"{HOST}:{port}",
+            "GRPCUseTLS": kind == "GRPC",
+            "TLSSkipVerify": True,
             "Interval": "1s",  # Consul's shortest.
             "Timeout": "1s",
             "DeregisterCriticalServiceAfter": "10m",
@@ -102,7 +132,9 @@ class Consul:
         await self.ask("PUT", "/v1/acl/token", {"SecretID": secret, "Policies": [{"Name": "control-plane"}]})
 
 
-def _configuration(ports: dict[str, int]) -> dict[str, Any]:
+def _configuration(ports: dict[str, int], made: Certificates) -> dict[str, Any]:
+    pair = {"cert_file": str(made.consul.certificate), "key_file": str(made.consul.key)}
+    tls = {"ca_file": str(made.consul_authority.certificate), **pair}
     return {
         "server": True,
         "bootstrap_expect": 1,
@@ -112,6 +144,10 @@ def _configuration(ports: dict[str, int]) -> dict[str, Any]:
         "disable_update_check": True,
         "performance": {"raft_multiplier": 1},
         "ports": ports | {"grpc": -1, "serf_wan": -1},
+        "tls": {"grpc": tls, "internal_rpc": tls},
+        "enable_agent_tls_for_checks": True,
+        "connect": {"enabled": True},
+        "default_intention_policy": "deny",
         "acl": {
             "enabled": True,
             "default_policy": "deny",

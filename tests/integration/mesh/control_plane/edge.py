@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from google.protobuf.json_format import MessageToDict
 
+from mesh import sds
+from mesh.control_plane.encryption import Identities, for_envoy
+from tests.integration.mesh.control_plane.members import member
 from tests.integration.mesh.control_plane.processes import HOST, Process, eventually, free_ports, listens
 from tests.integration.mesh.control_plane.replica import ControlPlane
 
@@ -41,20 +45,25 @@ class Edge:
 @contextlib.asynccontextmanager
 async def running(binary: Path, folder: Path, replicas: list[ControlPlane]) -> AsyncIterator[Edge]:
     """Run an Envoy that sends every gRPC call to `order`."""
-    listener, admin = free_ports(2)
-    configuration = folder / "envoy.json"
-    configuration.write_text(json.dumps(_bootstrap(listener, admin, replicas)))
-    options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
-    envoy = await Process.start(folder / "envoy.log", binary, "-c", configuration, *options)
-    try:
-        await eventually(lambda: listens(listener) or not envoy.running)
-        assert envoy.running, envoy.log.read_text()[-2000:]
-        yield Edge(listener, admin)
-    finally:
-        await envoy.stop()
+    consul = replicas[0].consul
+    async with member(consul, "edge", consul.folder) as identity:
+        for name, content in sds.secrets(identity.files.folder).items():
+            sds.file_of(identity.files.folder, name).write_text(json.dumps(content))
+        identities = Identities(identity.domain, identity.files.folder)
+        listener, admin = free_ports(2)
+        configuration = folder / "envoy.json"
+        configuration.write_text(json.dumps(_bootstrap(listener, admin, replicas, identities)))
+        options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
+        envoy = await Process.start(folder / "envoy.log", binary, "-c", configuration, *options)
+        try:
+            await eventually(lambda: listens(listener) or not envoy.running)
+            assert envoy.running, envoy.log.read_text()[-2000:]
+            yield Edge(listener, admin)
+        finally:
+            await envoy.stop()
 
 
-def _bootstrap(listener: int, admin: int, replicas: list[ControlPlane]) -> dict[str, Any]:
+def _bootstrap(listener: int, admin: int, replicas: list[ControlPlane], identities: Identities) -> dict[str, Any]:
     ads = {"ads": {}, "resource_api_version": "V3"}
     stream = {
         "api_type": "GRPC",
@@ -65,7 +74,7 @@ def _bootstrap(listener: int, admin: int, replicas: list[ControlPlane]) -> dict[
         "node": {"id": "edge-1", "cluster": "edge", "locality": {"region": "dc1", "zone": "zone-a"}},
         "admin": {"address": _socket(admin)},
         "dynamic_resources": {"ads_config": stream, "cds_config": ads},
-        "static_resources": {"listeners": [_listener(listener)], "clusters": [_control_plane(replicas)]},
+        "static_resources": {"listeners": [_listener(listener)], "clusters": [_control_plane(replicas, identities)]},
     }
 
 
@@ -84,12 +93,13 @@ def _listener(port: int) -> dict[str, Any]:
     return {"name": "edge", "address": _socket(port), "filter_chains": [chain]}
 
 
-def _control_plane(replicas: list[ControlPlane]) -> dict[str, Any]:
+def _control_plane(replicas: list[ControlPlane], identities: Identities) -> dict[str, Any]:
     http2 = {"@type": f"type.googleapis.com/{HTTP_OPTIONS}", "explicit_http_config": {"http2_protocol_options": {}}}
     endpoints = [{"endpoint": {"address": _socket(each.port)}} for each in replicas]
     return {
         "name": "control-plane",
         "type": "STATIC",
+        "transport_socket": MessageToDict(for_envoy("control-plane", identities)),
         "typed_extension_protocol_options": {HTTP_OPTIONS: http2},
         "load_assignment": {"cluster_name": "control-plane", "endpoints": [{"lb_endpoints": endpoints}]},
     }

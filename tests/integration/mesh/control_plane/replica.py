@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.integration.mesh.control_plane.consul import Consul
 from tests.integration.mesh.control_plane.processes import HOST, Process, eventually, free_ports, listens
 
 TYPES = ("Cluster", "ClusterLoadAssignment", "Listener", "RouteConfiguration")
@@ -17,25 +18,31 @@ TYPES = ("Cluster", "ClusterLoadAssignment", "Listener", "RouteConfiguration")
 class ControlPlane:
     """One replica of the real process."""
 
-    def __init__(self, folder: Path, consul_http: str, token: str, name: str = "control-plane-0") -> None:
+    def __init__(self, folder: Path, consul: Consul, token: str, name: str = "control-plane-0") -> None:
         """Prepare one that is not started."""
+        self.consul = consul
         self.port, self.metrics_port = free_ports(2)
         self.address = f"{HOST}:{self.port}"
         self.log = folder / f"{name}.log"
         self.token = token
-        self._folder, self._consul_http = folder, consul_http
+        self._folder = folder
         self._process: Process | None = None
         self._environment = {
+            **consul.environment("control-plane", folder / name, token),
+            "ORDERMESH_EDGE_IDENTITY": str(consul.folder / "identity-edge"),
             "ORDERMESH_HOST": HOST,
             "ORDERMESH_PORT": str(self.port),
             "ORDERMESH_METRICS_PORT": str(self.metrics_port),
-            "ORDERMESH_CONSUL_HTTP": consul_http,
-            "ORDERMESH_CONSUL_TOKEN": token,
         }
+
+    def known_as(self, replicas: str) -> "ControlPlane":
+        """Tell it the addresses of all replicas, as clients have them."""
+        self._environment["ORDERMESH_CONTROL_PLANE"] = replicas
+        return self
 
     def twin(self, name: str) -> "ControlPlane":
         """Prepare another replica for the same Consul."""
-        return ControlPlane(self._folder, self._consul_http, self.token, name)
+        return ControlPlane(self._folder, self.consul, self.token, name)
 
     async def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it serves unless told otherwise."""

@@ -6,6 +6,9 @@ from typing import Any
 
 import grpc
 
+from mesh.identity import joined
+from mesh.settings import MeshSettings
+
 SECONDS_PER_CALL = 0.05
 
 
@@ -22,14 +25,15 @@ class _AnyMethod(grpc.GenericRpcHandler):
         return self._name
 
 
-async def main(port: str, name: str) -> None:
+async def main(port: int, name: str) -> None:
     """Answer every method with the name, slowly enough that a kill always meets calls under way."""
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((_AnyMethod(name),))
-    server.add_insecure_port(f"127.0.0.1:{port}")
-    await server.start()
-    await server.wait_for_termination()
+    async with joined(MeshSettings(port=port, metrics_port=1)) as identity:
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server.add_generic_rpc_handlers((_AnyMethod(name),))
+        server.add_secure_port(f"127.0.0.1:{port}", identity.server_credentials())
+        await server.start()
+        await server.wait_for_termination()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2]))

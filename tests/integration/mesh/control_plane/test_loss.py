@@ -29,7 +29,8 @@ async def own_consul(consul_binary: Path, tmp_path: Path) -> AsyncIterator[Consu
 async def replicas(own_consul: Consul, tmp_path: Path) -> list[ControlPlane]:
     """Prepare two replicas."""
     token = await own_consul.reading_token()
-    return [ControlPlane(tmp_path, own_consul.url, token, f"control-plane-{number}") for number in range(2)]
+    both = [ControlPlane(tmp_path, own_consul, token, f"control-plane-{number}") for number in range(2)]
+    return [each.known_as(",".join(other.address for other in both)) for each in both]
 
 
 async def goes_on(backend: Backend, calls: int = 100) -> None:

@@ -21,7 +21,8 @@ async def test_a_killed_instance_costs_reads_nothing_and_writes_an_error(
 ) -> None:
     """SAFE calls under way are repeated elsewhere; ONCE calls are not, because they may have had an effect."""
     port = free_ports(1)[0]
-    victim = await Process.start(tmp_path / "victim.log", sys.executable, HERE / "server.py", str(port), "victim")
+    command = (sys.executable, HERE / "server.py", str(port), "victim")
+    victim = await Process.start(tmp_path / "victim.log", *command, **consul.environment("order", tmp_path))
     await eventually(lambda: listens(port))
     await consul.register("order", "victim", port, "TCP")
     await consul.passes("order", "victim")

@@ -9,6 +9,7 @@ from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mesh.control_plane.snapshot import ResourceType
+from tests.integration.mesh.control_plane.members import talking_to
 from tests.integration.mesh.control_plane.replica import ControlPlane, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -39,7 +40,7 @@ async def test_a_refused_response_is_a_metric(replica: ControlPlane) -> None:
     """A NACK is counted under its type, for the alert."""
     line = 'ordermesh_control_plane_requests_total{meaning="refused",type="ClusterLoadAssignment"}'
     before = await replica.metric(line)
-    async with grpc.aio.insecure_channel(replica.address) as channel:
+    async with talking_to(replica) as channel:
         stream = Stream(channel)
         await stream.ask(ResourceType.ENDPOINTS, "order")
         response = await stream.hear()
@@ -55,7 +56,7 @@ async def test_replicas_agree_on_versions(replica: ControlPlane) -> None:
 
 async def versions(replica: ControlPlane) -> list[str]:
     """Ask for what a client of `product` asks for, and tell the versions."""
-    async with grpc.aio.insecure_channel(replica.address) as channel:
+    async with talking_to(replica) as channel:
         stream, found = Stream(channel), []
         for kind in ResourceType:
             await stream.ask(kind, "product")
@@ -65,7 +66,7 @@ async def versions(replica: ControlPlane) -> list[str]:
 
 async def test_health_is_served(replica: ControlPlane) -> None:
     """A replica that listens has a snapshot to serve."""
-    async with grpc.aio.insecure_channel(replica.address) as channel:
+    async with talking_to(replica) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         for service in ("", "envoy.service.discovery.v3.AggregatedDiscoveryService"):
             reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
@@ -74,7 +75,7 @@ async def test_health_is_served(replica: ControlPlane) -> None:
 
 async def test_a_stop_ends_streams_and_the_process_at_once(replica: ControlPlane) -> None:
     """Clients are let go in order, so that they turn to the other replica, and nothing waits for them."""
-    async with serving(replica.twin("stopping")) as stopping, grpc.aio.insecure_channel(stopping.address) as channel:
+    async with serving(replica.twin("stopping")) as stopping, talking_to(stopping) as channel:
         stream = Stream(channel)
         await stream.ask(ResourceType.CLUSTER, "order")
         await stream.hear()

@@ -18,7 +18,8 @@ from services.common import paging
 from services.common.ids import new_id
 from services.inventory.service import InventoryService
 from services.inventory.store import InventoryStore
-from tests.integration.mesh.warehouse import EDGE, HOST, ORDER_SERVICE, PEER_TOKEN, claims_of
+from tests.integration.mesh.warehouse import HOST, claims_of
+from tests.peers import EDGE, ORDER_SERVICE, SaidPeers
 
 STAFF = {**EDGE, headers.CLAIMS: claims_of(new_id(), "inventory.write", "inventory.read")}
 
@@ -42,7 +43,7 @@ class Inventory:
 async def inventory(store: InventoryStore) -> AsyncIterator[Inventory]:
     """Serve and connect."""
     async with AsyncExitStack() as stack:
-        server = grpc.aio.server(interceptors=(Gate(Contract.load(), PEER_TOKEN),))
+        server = grpc.aio.server(interceptors=(Gate(Contract.load(), SaidPeers()),))
         inventory_grpc.add_InventoryServiceServicer_to_server(InventoryService(store), server)
         port = server.add_insecure_port(f"{HOST}:0")
         await server.start()

@@ -10,14 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
-from pydantic import SecretStr
 
 from mesh import headers
 from mesh.client import Clients
 from mesh.contract import Contract
 from mesh.gate import Gate
 from mesh.server import SERVER_OPTIONS
-from mesh.settings import MeshSettings
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from ordermesh.order.v1 import order_service_pb2_grpc as order_grpc
 from ordermesh.payment.v1 import payment_service_pb2_grpc as payment_grpc
@@ -41,9 +39,10 @@ from services.payment.adapters.sandbox import Sandbox
 from services.payment.cashier import Cashier
 from services.payment.service import PaymentService as PaymentServicer
 from services.payment.store import PaymentStore, SandboxAccounts
-from tests.integration.mesh.warehouse import HOST, PEER_TOKEN, claims_of
+from tests.integration.mesh.warehouse import HOST, claims_of
 from tests.integration.postgres import Postgres
 from tests.integration.services.order.wire import FarInventory, FarPayment, Wire
+from tests.peers import PEER, SaidPeers, dial_as
 
 CUSTOMER = "01890000-0000-7000-8000-00000000c001"
 STRANGER = "01890000-0000-7000-8000-00000000c002"
@@ -86,7 +85,7 @@ class User:
     def __init__(self, channel: grpc.aio.Channel, claims: str) -> None:
         """Use the channel of the edge."""
         self._stub: Any = order_grpc.OrderServiceStub(channel)
-        self._metadata = ((headers.PEER, headers.EDGE), (headers.PEER_TOKEN, PEER_TOKEN), (headers.CLAIMS, claims))
+        self._metadata = ((PEER, headers.EDGE), (headers.CLAIMS, claims))
 
     async def __call__(self, method: str, request: object, **more: str) -> Any:  # noqa: ANN401 - the method's reply
         """Call a method; raises grpc's own error."""
@@ -113,8 +112,7 @@ async def open_shop(postgres: Postgres, *, give_up: float = 600.0) -> AsyncItera
                 )
             ),
         }
-        told = MeshSettings(service="order", port=1, metrics_port=2, peer_token=SecretStr(PEER_TOKEN))
-        clients = Clients(contract, told, target=addresses.__getitem__)
+        clients = Clients(contract, dial=dial_as("order", addresses))
         stack.push_async_callback(clients.close)
         wire = Wire()
         saga = _saga(orders, clients, wire, timedelta(seconds=give_up))
@@ -156,7 +154,7 @@ async def _database(postgres: Postgres, service: str) -> AsyncIterator[Database]
 
 @asynccontextmanager
 async def _listening(contract: Contract, add: Any, servicer: object) -> AsyncIterator[str]:  # noqa: ANN401 - generated
-    server = grpc.aio.server(interceptors=(Gate(contract, PEER_TOKEN),), options=SERVER_OPTIONS)
+    server = grpc.aio.server(interceptors=(Gate(contract, SaidPeers()),), options=SERVER_OPTIONS)
     add(servicer, server)
     port = server.add_insecure_port(f"{HOST}:0")
     await server.start()

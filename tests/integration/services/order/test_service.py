@@ -14,6 +14,7 @@ from ordermesh.order.v1 import order_service_pb2 as pb
 from tests.integration.postgres import Postgres
 from tests.integration.services.order.conclusion import audit
 from tests.integration.services.order.shop import STRANGER, Shop, User, open_shop
+from tests.peers import PEER
 
 State = order_pb2.Order
 
@@ -172,7 +173,7 @@ async def test_pages_are_bound_to_their_owner_and_filters(shop: Shop) -> None:
 
 async def test_services_place_no_orders(shop: Shop) -> None:
     """An order has a customer."""
-    peer = ((headers.PEER, "notification"), (headers.PEER_TOKEN, "the-peer-token"))
+    peer = ((PEER, "notification"),)
     stub: Any = shop.channel.unary_unary(
         "/ordermesh.order.v1.OrderService/CreateOrder", request_serializer=pb.CreateOrderRequest.SerializeToString
     )

@@ -19,9 +19,10 @@ from services.common.ids import new_id
 from services.payment.cashier import Cashier
 from services.payment.service import PaymentService
 from services.payment.store import PaymentStore
-from tests.integration.mesh.warehouse import EDGE, HOST, ORDER_SERVICE, PEER_TOKEN, claims_of
+from tests.integration.mesh.warehouse import HOST, claims_of
 from tests.integration.services.payment.conftest import PATIENCE
 from tests.integration.services.payment.gateway import Gateway
+from tests.peers import EDGE, ORDER_SERVICE, SaidPeers
 
 CUSTOMER = "01890000-0000-7000-8000-00000000c001"
 STRANGER = "01890000-0000-7000-8000-00000000c002"
@@ -56,7 +57,7 @@ class Payments:
 async def payments(cashier: Cashier, store: PaymentStore) -> AsyncIterator[Payments]:
     """Serve and connect."""
     async with AsyncExitStack() as stack:
-        server = grpc.aio.server(interceptors=(Gate(Contract.load(), PEER_TOKEN),))
+        server = grpc.aio.server(interceptors=(Gate(Contract.load(), SaidPeers()),))
         payment_grpc.add_PaymentServiceServicer_to_server(PaymentService(cashier, store), server)
         port = server.add_insecure_port(f"{HOST}:0")
         await server.start()

@@ -14,4 +14,4 @@ def instance(port: int, health: Health = Health.HEALTHY, *, name: str = "", zone
 
 def snapshot_of(**services: tuple[Instance, ...]) -> Snapshot:
     """Make the snapshot of a world in which the services named have these instances."""
-    return snapshot(lasting(REPEATABLE), World(1, services))
+    return snapshot(lasting(REPEATABLE, None), World(1, services))

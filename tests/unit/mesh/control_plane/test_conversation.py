@@ -45,7 +45,7 @@ def talking(*requests: discovery_pb2.DiscoveryRequest) -> Conversation:
 
 def without_clusters(kept: Iterable[str]) -> Snapshot:
     """Make a snapshot that knows only the services kept."""
-    return snapshot(lasting({name: [] for name in kept}), World(1, {}))
+    return snapshot(lasting({name: [] for name in kept}, None), World(1, {}))
 
 
 def test_a_subscription_is_answered_with_what_it_names() -> None:

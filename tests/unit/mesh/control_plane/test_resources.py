@@ -76,7 +76,7 @@ def test_two_instances_on_one_address_are_one_endpoint() -> None:
 
 def test_the_only_instance_is_never_ejected() -> None:
     """Outlier detection wants two instances, and leaves half of them."""
-    detection = resources.cluster("order").outlier_detection
+    detection = resources.cluster("order", None).outlier_detection
 
     assert detection.failure_percentage_minimum_hosts.value == 2
     assert detection.max_ejection_percent.value == 50
@@ -84,7 +84,7 @@ def test_the_only_instance_is_never_ejected() -> None:
 
 def test_the_edge_speaks_http2_to_services() -> None:
     """Envoy needs to be told; gRPC knows."""
-    packed = resources.edge_cluster("order").typed_extension_protocol_options[resources.HTTP_OPTIONS]
+    packed = resources.edge_cluster("order", None).typed_extension_protocol_options[resources.HTTP_OPTIONS]
     options = http_protocol_options_pb2.HttpProtocolOptions()
 
     assert packed.Unpack(options)
@@ -93,7 +93,7 @@ def test_the_edge_speaks_http2_to_services() -> None:
 
 def test_the_edge_never_sends_anything_to_a_critical_instance() -> None:
     """Envoy's panic routing is set to never."""
-    settings = resources.edge_cluster("order").common_lb_config
+    settings = resources.edge_cluster("order", None).common_lb_config
 
     assert settings.HasField("healthy_panic_threshold")
     assert settings.healthy_panic_threshold.value == 0
@@ -101,7 +101,7 @@ def test_the_edge_never_sends_anything_to_a_critical_instance() -> None:
 
 def test_clusters_take_their_endpoints_from_the_same_stream() -> None:
     """EDS by ADS, under the name of the service."""
-    built = resources.cluster("order")
+    built = resources.cluster("order", None)
 
     assert built.type == cluster_pb2.Cluster.EDS
     assert built.eds_cluster_config.eds_config.HasField("ads")
@@ -109,9 +109,9 @@ def test_clusters_take_their_endpoints_from_the_same_stream() -> None:
 
 def test_equal_content_has_equal_versions_on_every_replica() -> None:
     """Versions come from content alone, whatever the order in which it was learned."""
-    one = resources.snapshot(resources.lasting(REPEATABLE), World(1, {"order": (instance(1), instance(2))}))
+    one = resources.snapshot(resources.lasting(REPEATABLE, None), World(1, {"order": (instance(1), instance(2))}))
     other = resources.snapshot(
-        resources.lasting(dict(reversed(REPEATABLE.items()))), World(7, {"order": (instance(2), instance(1))})
+        resources.lasting(dict(reversed(REPEATABLE.items())), None), World(7, {"order": (instance(2), instance(1))})
     )
 
     assert one == other

@@ -9,8 +9,9 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from mesh.blocking_queries import Answer, ConsulUnreadableError, follow
 from mesh.control_plane.metrics import Metrics
-from mesh.control_plane.watch import Answer, ConsulUnreadableError, Session, follow, instances, watch
+from mesh.control_plane.watch import Session, instances, watch
 from mesh.control_plane.world import Health, Observation
 from tests.unit.mesh.control_plane.examples import instance
 

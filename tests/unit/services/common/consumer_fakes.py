@@ -13,7 +13,7 @@ from services.common.inbox import Taken
 from services.common.parked import DeadLetter, ParkedEvent, Reason, State
 from services.common.pool import Connection
 from services.common.received import ReceivedEvent, Record
-from services.common.subscription import Change, Partition
+from services.common.subscription import Answer, Change, Partition
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TOPIC = "order-events"
@@ -191,10 +191,13 @@ class MemorySubscription:
         self._partitions = partitions
         self._revoked: Change | None = None
         self.lost: Change | None = None
+        self._answered: Answer | None = None
+        self.silent = False
 
-    async def join(self, assigned: Change, revoked: Change, lost: Change) -> None:
+    async def join(self, assigned: Change, revoked: Change, lost: Change, answered: Answer) -> None:
         """Give all partitions."""
         self.joined = True
+        self._answered = answered
         self._revoked = revoked
         self.lost = lost
         await assigned(self._partitions)
@@ -205,9 +208,16 @@ class MemorySubscription:
         return list(next(self._batches, ()))
 
     async def commit(self, offsets: Mapping[Partition, int]) -> bool:
-        """Note the offsets."""
+        """Note the offsets; answer at once, or when told to."""
         self.committed.append(dict(offsets))
+        if not self.silent:
+            await self.answer(offsets)
         return True
+
+    async def answer(self, offsets: Mapping[Partition, int]) -> None:
+        """Tell how a commit ended."""
+        assert self._answered is not None
+        await self._answered(offsets)
 
     async def pause(self, partitions: Iterable[Partition]) -> None:
         """Note what is paused."""

@@ -87,6 +87,19 @@ async def test_nothing_is_committed_twice() -> None:
     assert running.kafka.committed == [{FIRST: 2}]
 
 
+async def test_a_commit_is_waited_for_before_the_next_and_told_again_when_it_failed() -> None:
+    """The broker may be away for long; handling goes on meanwhile, and so does polling."""
+    hands = Hands()
+    running = Running(hands.handle, [[record(1)], *[[]] * 20, [record(2)]])
+    running.kafka.silent = True
+    await until(lambda: hands.done == [1, 2])
+    await asyncio.sleep(0.02)
+    assert running.kafka.committed == [{FIRST: 2}]
+    await running.kafka.answer({})
+    await until(lambda: running.kafka.committed == [{FIRST: 2}, {FIRST: 3}])
+    await running.end()
+
+
 async def test_a_stop_finishes_the_record_in_hand_commits_it_and_begins_none() -> None:
     """The rest is for whoever consumes next."""
     hands = Hands(1)

@@ -7,10 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from mesh import errors, headers, identity
+from mesh import admission, errors, headers
 from mesh.contract import Access, AccessKind, Idempotency, MethodPolicy, RateClass
 
-SECRET = "peer-token"
 USER = "01890000-0000-7000-8000-00000000c001"
 PUBLIC = Access(AccessKind.PUBLIC)
 INTERNAL = Access(AccessKind.INTERNAL)
@@ -66,10 +65,10 @@ def test_access_is_what_the_contract_says(access: Access, peer: str, shown: str)
     reason = REFUSED.get((access, peer, shown))
     if reason is not None:
         with pytest.raises(errors.Error) as refusal:
-            identity.admit(policy(access), peer, shown)
+            admission.admit(policy(access), peer, shown)
         assert refusal.value.reason == reason
         return
-    caller = identity.admit(policy(access), peer, shown)
+    caller = admission.admit(policy(access), peer, shown)
     assert caller.peer == peer
     assert caller.actor == (f"user:{USER}" if shown else f"service:{peer}")
     assert caller.unrestricted == (peer != headers.EDGE and not shown)
@@ -78,29 +77,29 @@ def test_access_is_what_the_contract_says(access: Access, peer: str, shown: str)
 def test_who_is_not_logged_in_is_told_so_and_not_that_they_may_not() -> None:
     """401 makes a client log in; 403 makes it give up."""
     with pytest.raises(errors.Unauthenticated):
-        identity.admit(policy(PERMISSION), headers.EDGE, NOBODY)
+        admission.admit(policy(PERMISSION), headers.EDGE, NOBODY)
     with pytest.raises(errors.PermissionDenied) as refusal:
-        identity.admit(policy(PERMISSION), headers.EDGE, STRANGER)
+        admission.admit(policy(PERMISSION), headers.EDGE, STRANGER)
     assert dict(refusal.value.metadata) == {"permission": "orders.read"}
 
 
 def test_the_unrestricted_permission_lifts_the_owner_check() -> None:
     """Staff see the orders of others where the contract says so, and only there."""
     staff = claims("orders.read", "orders.manage")
-    caller = identity.admit(policy(PERMISSION, "orders.manage"), headers.EDGE, staff)
+    caller = admission.admit(policy(PERMISSION, "orders.manage"), headers.EDGE, staff)
     assert caller.unrestricted
     assert caller.can_see("somebody else")
-    assert not identity.admit(policy(PERMISSION), headers.EDGE, staff).unrestricted
-    assert not identity.admit(policy(PERMISSION, "orders.manage"), headers.EDGE, HOLDER).can_see("somebody else")
+    assert not admission.admit(policy(PERMISSION), headers.EDGE, staff).unrestricted
+    assert not admission.admit(policy(PERMISSION, "orders.manage"), headers.EDGE, HOLDER).can_see("somebody else")
 
 
 def test_a_user_sees_what_is_theirs() -> None:
     """What has no owner is nobody's."""
-    caller = identity.admit(policy(PERMISSION), headers.EDGE, HOLDER)
+    caller = admission.admit(policy(PERMISSION), headers.EDGE, HOLDER)
     assert caller.can_see(USER)
     assert not caller.can_see(None)
     assert not caller.can_see("")
-    assert not identity.admit(policy(PUBLIC), headers.EDGE, NOBODY).can_see("")
+    assert not admission.admit(policy(PUBLIC), headers.EDGE, NOBODY).can_see("")
 
 
 MALFORMED = {
@@ -123,27 +122,5 @@ MALFORMED = {
 def test_claims_that_can_not_be_read_admit_nobody(shown: str) -> None:
     """Not even to a public method: something is wrong with whoever sent them."""
     with pytest.raises(errors.Unauthenticated) as refusal:
-        identity.admit(policy(PUBLIC), headers.EDGE, shown)
+        admission.admit(policy(PUBLIC), headers.EDGE, shown)
     assert refusal.value.reason == "CLAIMS_MALFORMED"
-
-
-@pytest.mark.parametrize("shown", ["", "guess", SECRET[:-1], SECRET + "!", "\N{SNOWMAN}"])
-def test_a_process_without_the_installs_token_is_unknown(shown: str) -> None:
-    """The name it gives is not looked at."""
-    metadata = {headers.PEER: "order", headers.PEER_TOKEN: shown}
-    with pytest.raises(errors.Unauthenticated) as refusal:
-        identity.authenticate(metadata, SECRET)
-    assert refusal.value.reason == "PEER_UNKNOWN"
-
-
-def test_an_install_without_a_token_trusts_nobody() -> None:
-    """An empty setting must not open the door to an empty header."""
-    with pytest.raises(errors.Unauthenticated):
-        identity.authenticate({headers.PEER: "order", headers.PEER_TOKEN: ""}, "")
-    with pytest.raises(errors.Unauthenticated):
-        identity.authenticate({headers.PEER: "order"}, "")
-
-
-def test_a_process_with_the_token_is_who_it_says() -> None:
-    """All processes of an install trust each other."""
-    assert identity.authenticate({headers.PEER: "order", headers.PEER_TOKEN: SECRET}, SECRET) == "order"

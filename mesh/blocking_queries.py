@@ -1,0 +1,71 @@
+"""Following what Consul knows: a query that waits on the agent's side until there is news."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+import aiohttp
+
+from mesh.settings import MeshSettings
+
+WAIT_SECONDS = 30
+"""How long Consul may hold a query that has no news; it adds up to a sixteenth."""
+
+Body = TypeVar("Body")
+
+
+class ConsulUnreadableError(Exception):
+    """Consul answered, but not with what it knows: it has no leader, or the token may not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Body]):
+    """The reply to a blocking query: `index` names the state it reflects, to wait beyond."""
+
+    index: int
+    body: Body
+
+
+class Agent:
+    """Consul's HTTP API. Raises `ConsulUnreadableError`, `aiohttp.ClientError` or `TimeoutError`."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        """Take a client session whose base URL is Consul's and which sends the token."""
+        self._http = http
+
+    async def ask(self, path: str, index: int, missing: Any = None) -> Answer[Any]:  # noqa: ANN401 - JSON
+        """Ask once; `index` 0 asks for an answer at once. What isn't there is `missing`, if that is given."""
+        timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS * 17 / 16 + 5, sock_connect=2)
+        wait: dict[str, int | str] = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
+        async with self._http.get(path, params=wait, timeout=timeout) as response:
+            if response.status == HTTPStatus.NOT_FOUND and missing is not None:
+                return Answer(int(response.headers["X-Consul-Index"]), missing)
+            if response.status != HTTPStatus.OK:
+                message = f"{path}: HTTP {response.status}: {(await response.text()).strip()[:200]}"
+                raise ConsulUnreadableError(message)
+            return Answer(int(response.headers["X-Consul-Index"]), await response.json())
+
+
+@contextlib.asynccontextmanager
+async def agent_of(settings: MeshSettings) -> AsyncIterator[Agent]:
+    """Open a session with the agent that settings name."""
+    token = settings.consul_token.get_secret_value()
+    headers = {"X-Consul-Token": token} if token else {}
+    connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
+    async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
+        yield Agent(http)
+
+
+async def follow(ask: Callable[[int], Awaitable[Answer[Body]]], heard: Callable[[Body], None]) -> None:
+    """Repeat a blocking query for ever. An index that goes backwards starts over, as Consul's manual asks."""
+    index = 0
+    while True:
+        answer = await ask(index)
+        if answer.index < 1:
+            message = f"Consul answered with index {answer.index}, which cannot be waited on"
+            raise ConsulUnreadableError(message)
+        if answer.index != index:
+            heard(answer.body)
+        index = answer.index if answer.index >= index else 0

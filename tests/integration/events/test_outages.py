@@ -1,0 +1,94 @@
+"""The broker or the database away: a consumer waits, and goes on with nothing lost and nothing doubled."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.native import components, secrets
+from deploy.native.runtime import Runtime
+from deploy.native.supervisor import Supervisor
+from services.common.database import Database
+from tests.integration.conftest import CHECKOUT
+from tests.integration.events.broker import Broker
+from tests.integration.events.conftest import PARTITIONS
+from tests.integration.events.consume import start
+from tests.integration.events.examples import events
+from tests.integration.events.ledger import Clerk, Ledger, create_tables, settings_for
+from tests.integration.events.waiting import eventually
+from tests.integration.postgres import Postgres
+
+KEYS = [f"o{number}" for number in range(6)]
+EACH = 50
+ALL = {key: list(range(1, EACH + 1)) for key in KEYS}
+SLOW = Clerk(pause_s=0.01)
+RECOVERY_S = 60.0
+STOP_S = 10.0
+
+
+@pytest.fixture
+def supervisor(stack: Runtime) -> Supervisor:
+    """Who starts the stack's programs again."""
+    return Supervisor(stack, secrets.ensure(stack.root, stack.topology.services))
+
+
+async def test_a_broker_that_is_killed_is_waited_for(
+    broker: Broker, ledger: Ledger, topic: str, supervisor: Supervisor
+) -> None:
+    """What was fetched is handled meanwhile; what comes later, too."""
+    broker.send(events(topic, KEYS, EACH, PARTITIONS))
+    async with ledger.consuming(topic, topic, SLOW):
+        await ledger.reaches(50)
+        os.kill(supervisor.state("kafka").pid, signal.SIGKILL)
+        await asyncio.to_thread(broker.send, events(topic, ["late"], 3))
+        await eventually(ledger.effects, ALL | {"late": [1, 2, 3]}, within_s=RECOVERY_S)
+        sent = EACH * len(KEYS) + 3
+        await eventually(lambda: asyncio.to_thread(broker.committed, topic, topic), sent, within_s=RECOVERY_S)
+
+
+async def test_a_consumer_can_be_stopped_while_the_broker_is_away(
+    broker: Broker, ledger: Ledger, topic: str, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """It cannot tell how far it came, so whoever is next gets some again, to no effect."""
+    broker.send(events(topic, KEYS, EACH, PARTITIONS))
+    consumer = await start(ledger, topic, tmp_path / "consumer.log")
+    await ledger.reaches(50)
+    try:
+        await asyncio.to_thread(supervisor.stop, ["kafka"])
+        async with asyncio.timeout(STOP_S):
+            assert await consumer.stop() == 0, consumer.log.read_text()
+    finally:
+        supervisor.run("kafka")
+    async with ledger.consuming(topic, topic):
+        await eventually(ledger.effects, ALL, within_s=RECOVERY_S)
+
+
+@pytest.fixture(scope="module")
+def postgres(programs: components.Components) -> Iterator[Postgres]:
+    """Run a PostgreSQL that may be stopped."""
+    server = Postgres(Runtime.load(CHECKOUT, os.environ), programs)
+    try:
+        server.install()
+        with server.superuser("order") as session:
+            create_tables(session, "order_app")
+        yield server
+    finally:
+        server.remove()
+
+
+async def test_a_database_that_is_stopped_is_waited_for(broker: Broker, postgres: Postgres, topic: str) -> None:
+    """No event is to blame for it, so none is parked, however long it takes."""
+    broker.send(events(topic, KEYS, EACH, PARTITIONS))
+    settings = settings_for(postgres.url("order", "order_app"), broker.bootstrap)
+    async with Database.open(settings) as database:
+        ledger = Ledger(database, settings)
+        async with ledger.consuming(topic, topic, SLOW):
+            await ledger.reaches(50)
+            await asyncio.to_thread(postgres.stop)
+            await asyncio.sleep(3)
+            await asyncio.to_thread(postgres.start)
+            await eventually(ledger.effects, ALL, within_s=RECOVERY_S)
+        assert await ledger.count("parked_events") == 0
