@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from psycopg import IntegrityError
+from psycopg.errors import CheckViolation
 
 from services.common import events, paging
-from services.common.database import Connection, Database
+from services.common.database import Connection, Database, Values
 from services.common.ids import new_id
 from services.inventory.domain import (
     Allocation,
@@ -61,6 +62,31 @@ WITH held AS (
 INSERT INTO allocations (reservation_id, sku, warehouse_id, quantity)
 SELECT CAST(%(id)s AS uuid), sku, warehouse_id, quantity FROM held
 """
+# All of a reservation at once: whoever is first for the order locks the levels in their order and takes from them. When
+# one of them has less by now, the constraint that nothing is oversold undoes it all.
+_RESERVE = f"""
+WITH held AS (
+    SELECT * FROM unnest(CAST(%(skus)s AS text[]), CAST(%(warehouse_ids)s AS uuid[]), CAST(%(quantities)s AS integer[]))
+        AS held (sku, warehouse_id, quantity)
+), claimed AS (
+    INSERT INTO reservations (id, order_id, state, expire_time, create_time, version)
+    VALUES (CAST(%(id)s AS uuid), CAST(%(order_id)s AS uuid), %(state)s, %(expire_time)s, %(create_time)s, 1)
+    ON CONFLICT (order_id) DO NOTHING RETURNING id
+), locked AS MATERIALIZED (
+    SELECT l.sku, l.warehouse_id, held.quantity
+    FROM claimed CROSS JOIN held JOIN stock_levels l ON l.sku = held.sku AND l.warehouse_id = held.warehouse_id
+    ORDER BY l.sku, l.warehouse_id FOR UPDATE OF l
+), level AS (
+    UPDATE stock_levels l SET reserved = l.reserved + locked.quantity
+    FROM locked WHERE l.sku = locked.sku AND l.warehouse_id = locked.warehouse_id
+), allocation AS (
+    INSERT INTO allocations (reservation_id, sku, warehouse_id, quantity)
+    SELECT claimed.id, held.sku, held.warehouse_id, held.quantity FROM claimed CROSS JOIN held
+), event AS (
+    {events.insert_from("claimed")}
+)
+SELECT count(*) FROM claimed
+"""  # noqa: S608 - constants only
 _SETTLE = """
 UPDATE reservations SET state = %(state)s, version = version + 1 WHERE order_id = CAST(%(order_id)s AS uuid)
 """
@@ -156,11 +182,7 @@ class InventoryStore:
         """
         now = datetime.now(UTC)
         claim = Reservation(new_id(), order_id, State.HELD, (), now + self._ttl, now)
-        async with self._database.transaction() as connection:
-            if await _claim(connection, claim):
-                reservation = await _hold(connection, claim, wanted)
-            else:
-                reservation = await _existing(connection, order_id)
+        reservation = await self._reserve_at_once(claim, wanted) or await self._reserve_by_steps(claim, wanted)
         if reservation.short:
             raise OutOfStock(reservation.short)
         if reservation.state is State.RELEASED:
@@ -189,6 +211,27 @@ class InventoryStore:
         async with self._database.transaction() as connection:
             return await _settle(connection, order_id, State.COMMITTED)
 
+    async def _reserve_at_once(self, claim: Reservation, wanted: Mapping[str, int]) -> Reservation | None:
+        """Hold what seems to be there, in one statement; None, and nothing held, when that is not so."""
+        try:
+            reservation = replace(claim, allocations=allocate(wanted, await self.levels(sorted(wanted))))
+            values = {
+                **_claimed(reservation),
+                **_parts(reservation.allocations),
+                **events.parameters(reservation_moved(reservation)),
+            }
+            (claimed,) = await self._database.row(_RESERVE, values)
+        except (OutOfStock, CheckViolation):
+            return None
+        return reservation if claimed else None
+
+    async def _reserve_by_steps(self, claim: Reservation, wanted: Mapping[str, int]) -> Reservation:
+        """Decide under the locks, and record the refusal; or find the reservation that is there already."""
+        async with self._database.transaction() as connection:
+            if await _claim(connection, claim):
+                return await _hold(connection, claim, wanted)
+            return await _existing(connection, claim.order_id)
+
     async def _check_repeated(self, request_id: str, sku: str, quantity: int, warehouse_code: str) -> None:
         booked = await self._database.row(_BOOKED, {"request_id": request_id})
         # A request that named no warehouse got the first one, which may be another by now.
@@ -209,14 +252,7 @@ async def _warehouse(connection: Connection, code: str) -> Warehouse:
 
 async def _claim(connection: Connection, reservation: Reservation) -> bool:
     """Insert the order's one reservation. False when there is one; waits for whoever is inserting it."""
-    parameters = {
-        "id": reservation.id,
-        "order_id": reservation.order_id,
-        "state": reservation.state,
-        "expire_time": reservation.expire_time,
-        "create_time": reservation.create_time,
-    }
-    return await connection.row(_ADD_RESERVATION, parameters) is not None
+    return await connection.row(_ADD_RESERVATION, _claimed(reservation)) is not None
 
 
 async def _hold(connection: Connection, claim: Reservation, wanted: Mapping[str, int]) -> Reservation:
@@ -224,15 +260,7 @@ async def _hold(connection: Connection, claim: Reservation, wanted: Mapping[str,
         allocations = allocate(wanted, await _levels(connection, sorted(wanted), "FOR UPDATE OF l"))
     except OutOfStock as refusal:
         return await _refuse(connection, claim, refusal.metadata["skus"].split(","))
-    await connection.execute(
-        _HOLD,
-        {
-            "id": claim.id,
-            "skus": [part.sku for part in allocations],
-            "warehouse_ids": [part.warehouse_id for part in allocations],
-            "quantities": [part.quantity for part in allocations],
-        },
-    )
+    await connection.execute(_HOLD, {"id": claim.id, **_parts(allocations)})
     reservation = replace(claim, allocations=allocations)
     await events.append(connection, reservation_moved(reservation))
     return reservation
@@ -285,3 +313,21 @@ async def _settle(connection: Connection, order_id: str, target: State) -> Reser
         await connection.execute(_BOOK_DEPARTURE, {"id": held.id, "order_id": order_id})
     await events.append(connection, reservation_moved(settled))
     return settled
+
+
+def _claimed(reservation: Reservation) -> Values:
+    return {
+        "id": reservation.id,
+        "order_id": reservation.order_id,
+        "state": reservation.state,
+        "expire_time": reservation.expire_time,
+        "create_time": reservation.create_time,
+    }
+
+
+def _parts(allocations: Sequence[Allocation]) -> Values:
+    return {
+        "skus": [part.sku for part in allocations],
+        "warehouse_ids": [part.warehouse_id for part in allocations],
+        "quantities": [part.quantity for part in allocations],
+    }

@@ -32,19 +32,27 @@ WITH saved AS (
         update_time = %(update_time)s
     WHERE id = CAST(%(id)s AS uuid) AND state = 'PENDING'
     RETURNING id
+), attempt AS (
+    INSERT INTO delivery_attempts (notification_id, number, delivered, detail, attempt_time)
+    SELECT id, %(number)s, %(delivered)s, %(detail)s, %(attempt_time)s FROM saved
+), event AS (
+    {event}
 )
-INSERT INTO delivery_attempts (notification_id, number, delivered, detail, attempt_time)
-SELECT id, %(number)s, %(delivered)s, %(detail)s, %(attempt_time)s FROM saved
-RETURNING notification_id
+SELECT count(*) FROM saved
 """
-_NOTIFICATION = """
+_SAVE_TRIED = _SAVE.format(event="SELECT")
+_SAVE_ENDED = _SAVE.format(event=events.insert_from("saved"))
+_COLUMNS = """
 SELECT n.id::text, n.order_id::text, n.customer_id::text, n.channel, n.template, n.content, n.state, n.version,
        n.request_id, n.traceparent, n.due_time, n.create_time, n.update_time, coalesce(a.attempts, '[]') AS attempts
-FROM notifications n CROSS JOIN LATERAL (
+"""
+_ATTEMPTS = """
+CROSS JOIN LATERAL (
     SELECT json_agg(json_build_array(number, delivered, detail, attempt_time) ORDER BY number) AS attempts
     FROM delivery_attempts WHERE notification_id = n.id
 ) a
 """
+_NOTIFICATION = f"{_COLUMNS} FROM notifications n {_ATTEMPTS}"
 _GET = f"{_NOTIFICATION} WHERE n.id = CAST(%(id)s AS uuid)"
 _PAGE = f"""{_NOTIFICATION}
 WHERE (CAST(%(owner)s AS uuid) IS NULL OR n.customer_id = CAST(%(owner)s AS uuid))
@@ -53,14 +61,15 @@ WHERE (CAST(%(owner)s AS uuid) IS NULL OR n.customer_id = CAST(%(owner)s AS uuid
 ORDER BY n.id DESC LIMIT %(limit)s
 """
 # Materialized: a subquery that the planner runs again for each row would lock other rows each time.
-_CLAIM = """
+_CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT id FROM notifications WHERE due_time <= now() ORDER BY due_time LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE notifications SET due_time = now() + %(lease)s FROM due WHERE notifications.id = due.id
+    RETURNING notifications.*
 )
-UPDATE notifications SET due_time = now() + %(lease)s FROM due WHERE notifications.id = due.id
-RETURNING notifications.id
-"""
-_CLAIMED = f"{_NOTIFICATION} WHERE n.id = ANY(CAST(%(ids)s AS uuid[])) ORDER BY n.id"
+{_COLUMNS} FROM claimed n {_ATTEMPTS} ORDER BY n.id
+"""  # noqa: S608 - constants only
 
 
 class NotificationStore:
@@ -76,11 +85,7 @@ class NotificationStore:
 
     async def claim(self, limit: int, lease: timedelta) -> list[Notification]:
         """Take what is due; until the lease ends nobody else gets the same, and nothing of it is locked."""
-        async with self._database.transaction() as connection:
-            ids = [row.id for row in await connection.rows(_CLAIM, {"limit": limit, "lease": lease})]
-            if not ids:
-                return []
-            return [_notification(row) for row in await connection.rows(_CLAIMED, {"ids": ids})]
+        return [_notification(row) for row in await self._database.rows(_CLAIM, {"limit": limit, "lease": lease})]
 
     async def save(self, notification: Notification) -> bool:
         """Commit its last attempt, and its event if that ended it. False when another process was quicker."""
@@ -92,12 +97,12 @@ class NotificationStore:
             "detail": attempt.detail,
             "attempt_time": attempt.time,
         }
-        async with self._database.transaction() as connection:
-            if await connection.row(_SAVE, parameters) is None:
-                return False
-            if notification.state is not State.PENDING:
-                await events.append(connection, event_of(notification))
-            return True
+        statement = _SAVE_TRIED
+        if notification.state is not State.PENDING:
+            statement = _SAVE_ENDED
+            parameters |= events.parameters(event_of(notification))
+        (saved,) = await self._database.row(statement, parameters)
+        return bool(saved)
 
     async def get(self, notification_id: str) -> Notification:
         """Read a notification. Raises NotificationNotFound."""

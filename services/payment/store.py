@@ -104,10 +104,10 @@ class PaymentStore:
             return None
         return await self.of_order(payment.order_id)
 
-    async def save(self, payment: Payment, *, entry: tuple[Kind, Money] | None) -> None:
-        """Commit the next version, its event and ledger entry. Raises PaymentChanged."""
+    async def save(self, payment: Payment, *, entry: tuple[Kind, Money] | None) -> Payment:
+        """Commit the next version, its event and ledger entry, and return it with that. Raises PaymentChanged."""
         async with self._database.autocommit() as connection:
-            await _save(connection, payment, entry)
+            return await _save(connection, payment, entry)
 
     async def get(self, payment_id: str) -> Payment:
         """Read a payment. Raises PaymentNotFound."""
@@ -156,8 +156,8 @@ class PaymentStore:
                 {"id": operation.id},
             )
             if closed is not None and (effect := domain.effect(operation, payment, now)):
-                await _save(connection, *effect)
-            return await _get(connection, operation.payment_id)
+                return await _save(connection, *effect)
+            return payment
 
     async def unsettled(self, older_than: timedelta, limit: int) -> list[str]:
         """List payments that are PENDING for longer than that."""
@@ -178,7 +178,7 @@ class PaymentStore:
             )
 
 
-async def _save(connection: Connection, payment: Payment, entry: tuple[Kind, Money] | None) -> None:
+async def _save(connection: Connection, payment: Payment, entry: tuple[Kind, Money] | None) -> Payment:
     booked = LedgerEntry(new_id(), *entry, payment.update_time) if entry else None
     told = replace(payment, ledger=(*payment.ledger, booked)) if booked else payment
     parameters = {
@@ -196,6 +196,7 @@ async def _save(connection: Connection, payment: Payment, entry: tuple[Kind, Mon
     (saved,) = await connection.row(_SAVE, parameters)
     if not saved:
         raise PaymentChanged(payment.id)
+    return told
 
 
 async def _get(connection: Connection, payment_id: str) -> Payment:
@@ -275,6 +276,14 @@ def _payment(row: Row) -> Payment:
     )
 
 
+# An update that changes nothing, so that the account that is there already is returned too.
+_CHARGE = """
+INSERT INTO sandbox_charges (key, reference, amount, currency_code, declined)
+VALUES (%(key)s, %(reference)s, %(amount)s, %(currency_code)s, %(declined)s)
+ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING reference, declined, closed
+"""
+
+
 class SandboxAccounts:
     """The sandbox gateway's memory. It stands for somebody else's system and never shares a transaction with ours."""
 
@@ -284,9 +293,8 @@ class SandboxAccounts:
 
     async def charge(self, key: str, amount: Money, declined: str | None) -> Approved | Declined:
         """Open an account for the key unless there is one, and return what was decided for it first."""
-        await self._database.run(
-            "INSERT INTO sandbox_charges (key, reference, amount, currency_code, declined) "
-            "VALUES (%(key)s, %(reference)s, %(amount)s, %(currency_code)s, %(declined)s) ON CONFLICT DO NOTHING",
+        row = await self._database.row(
+            _CHARGE,
             {
                 "key": key,
                 "reference": f"sandbox_{new_id()}",
@@ -295,18 +303,14 @@ class SandboxAccounts:
                 "declined": declined,
             },
         )
-        return await self.find(key) or Declined("PAYMENT_CANCELLED")
+        return _decision(row)
 
     async def find(self, key: str) -> Approved | Declined | None:
         """Return what was decided for the key, if anything was."""
         row = await self._database.row(
             "SELECT reference, declined, closed FROM sandbox_charges WHERE key = %(key)s", {"key": key}
         )
-        if row is None:
-            return None
-        if row.closed:
-            return Declined("PAYMENT_CANCELLED")
-        return Declined(row.declined) if row.declined else Approved(row.reference)
+        return None if row is None else _decision(row)
 
     async def close(self, key: str) -> None:
         """Hold nothing for the key, also when no account is open for it yet."""
@@ -323,3 +327,9 @@ class SandboxAccounts:
             "VALUES (%(key)s, %(reference)s, %(kind)s, %(amount)s) ON CONFLICT DO NOTHING",
             {"key": key, "reference": reference, "kind": kind, "amount": amount.minor_units},
         )
+
+
+def _decision(row: Row) -> Approved | Declined:
+    if row.closed:
+        return Declined("PAYMENT_CANCELLED")
+    return Declined(row.declined) if row.declined else Approved(row.reference)
