@@ -1,39 +1,35 @@
 """All SQL of the auth service."""
 
 from dataclasses import dataclass, field
-from typing import Any
-
-from sqlalchemy import text
-from sqlalchemy.engine import Row
 
 from services.auth.domain import EmailTaken, Role, User, UserNotFound, canonical
 from services.auth.events import user_registered
 from services.auth.keys import KeyVault, SigningKey
 from services.common import events
-from services.common.database import Database
+from services.common.database import Database, Row
 
-_ADD = text(f"""
+_ADD = f"""
 WITH added AS (
     INSERT INTO users (id, email, canonical_email, display_name, roles, password_hash, version, create_time)
-    VALUES (CAST(:id AS uuid), :email, :canonical_email, :display_name, CAST(:roles AS text[]), :password_hash,
-            :version, :create_time)
+    VALUES (CAST(%(id)s AS uuid), %(email)s, %(canonical_email)s, %(display_name)s, CAST(%(roles)s AS text[]),
+            %(password_hash)s, %(version)s, %(create_time)s)
     ON CONFLICT (canonical_email) DO NOTHING RETURNING id
 ), event AS (
     {events.insert_from("added")}
 )
 SELECT count(*) FROM added
-""")  # noqa: S608 - constants only
+"""  # noqa: S608 - constants only
 _USER = "SELECT id::text, email, display_name, roles, version, create_time, password_hash FROM users "
-_BY_ID = text(_USER + "WHERE id = CAST(:id AS uuid)")
-_BY_EMAIL = text(_USER + "WHERE canonical_email = :canonical_email")
-_REHASH = text("UPDATE users SET password_hash = :fresh WHERE id = CAST(:id AS uuid) AND password_hash = :kept")
-_KEYS = text("SELECT id, public_key, sealed_private_key, create_time FROM signing_keys ORDER BY create_time DESC, id")
-_ADD_FIRST_KEY = text("""
+_BY_ID = _USER + "WHERE id = CAST(%(id)s AS uuid)"
+_BY_EMAIL = _USER + "WHERE canonical_email = %(canonical_email)s"
+_REHASH = "UPDATE users SET password_hash = %(fresh)s WHERE id = CAST(%(id)s AS uuid) AND password_hash = %(kept)s"
+_KEYS = "SELECT id, public_key, sealed_private_key, create_time FROM signing_keys ORDER BY create_time DESC, id"
+_ADD_FIRST_KEY = """
 INSERT INTO signing_keys (id, public_key, sealed_private_key, create_time)
-SELECT :id, :public_key, :sealed_private_key, :create_time WHERE NOT EXISTS (SELECT FROM signing_keys)
-""")
+SELECT %(id)s, %(public_key)s, %(sealed_private_key)s, %(create_time)s WHERE NOT EXISTS (SELECT FROM signing_keys)
+"""
 # Instances that start at once make one key between them. The number is any, only the same for all.
-_LOCK_KEYS = text("SELECT pg_advisory_xact_lock(7021)")
+_LOCK_KEYS = "SELECT pg_advisory_xact_lock(7021)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +61,30 @@ class AuthStore:
             "version": user.version,
             "create_time": user.create_time,
         }
-        async with self._database.autocommit() as connection:
-            added = (await connection.execute(_ADD, parameters)).scalar_one()
+        (added,) = await self._database.row(_ADD, parameters)
         if not added:
             raise EmailTaken
 
     async def get(self, user_id: str) -> User:
         """Read a user. Raises UserNotFound."""
-        async with self._database.autocommit() as connection:
-            row = (await connection.execute(_BY_ID, {"id": user_id})).first()
+        row = await self._database.row(_BY_ID, {"id": user_id})
         if row is None:
             raise UserNotFound(user_id)
         return _user(row)
 
     async def account(self, email: str) -> Account | None:
         """Read who logs in with an email."""
-        async with self._database.autocommit() as connection:
-            row = (await connection.execute(_BY_EMAIL, {"canonical_email": canonical(email)})).first()
+        row = await self._database.row(_BY_EMAIL, {"canonical_email": canonical(email)})
         return None if row is None else Account(_user(row), row.password_hash)
 
     async def rehash(self, account: Account, fresh: str) -> None:
         """Replace the hash of a password that stays the same."""
         parameters = {"id": account.user.id, "kept": account.password_hash, "fresh": fresh}
-        async with self._database.autocommit() as connection:
-            await connection.execute(_REHASH, parameters)
+        await self._database.run(_REHASH, parameters)
 
     async def keys(self) -> list[SigningKey]:
         """Read all signing keys, newest first."""
-        async with self._database.autocommit() as connection:
-            return [self._vault.open(*row) for row in await connection.execute(_KEYS)]
+        return [self._vault.open(*row) for row in await self._database.rows(_KEYS)]
 
     async def add_first_key(self, key: SigningKey) -> None:
         """Keep the key unless there is one."""
@@ -108,6 +99,6 @@ class AuthStore:
             await connection.execute(_ADD_FIRST_KEY, parameters)
 
 
-def _user(row: Row[Any]) -> User:
+def _user(row: Row) -> User:
     roles = tuple(Role(role) for role in row.roles)
     return User(row.id, row.email, row.display_name, roles, row.version, row.create_time)

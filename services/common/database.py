@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+import psycopg
+from psycopg.rows import namedtuple_row
+from psycopg.types.numeric import Int8Dumper
 
 from mesh import errors
 from mesh.telemetry import get_logger
+from services.common.pool import Connection, Pool, PoolExhaustedError, Row, Values
 from services.common.settings import ServiceSettings
+
+__all__ = ["Connection", "Database", "NotMigratedError", "Row", "Values", "newest_revision"]
 
 _log = get_logger(__name__)
 
@@ -28,7 +30,6 @@ POOL_PATIENCE_SECONDS = 3.0
 _START_OVER = {"40001": "SERIALIZATION_FAILURE", "40P01": "DEADLOCK"}
 _TOO_SLOW = {"57014": "STATEMENT_TIMEOUT"}
 _BUSY = {"55P03": "LOCK_TIMEOUT"}
-_NO_SUCH_TABLE = "42P01"
 _NOT_TEXT = {"22021", "22P05"}
 
 
@@ -39,45 +40,62 @@ class NotMigratedError(Exception):
 class Database:
     """A pool of connections to one database."""
 
-    def __init__(self, engine: AsyncEngine, revision: str) -> None:
+    def __init__(self, pool: Pool, revision: str) -> None:
         """`revision`: the oldest schema this code works with."""
-        self._engine = engine
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._pool = pool
         self._revision = revision
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, settings: ServiceSettings) -> "AsyncIterator[Database]":
         """Make the pool; nothing is connected yet."""
-        engine = create_async_engine(
-            settings.database_url.get_secret_value(),
-            pool_size=settings.database_pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_PATIENCE_SECONDS,
-            hide_parameters=True,
-            connect_args={
-                "connect_timeout": CONNECT_SECONDS,
-                "application_name": settings.instance,
-                "options": _limits(settings),
-            },
-        )
+
+        async def connect() -> Connection:
+            connection = await Connection.connect(
+                settings.database_url.get_secret_value().replace("postgresql+psycopg:", "postgresql:", 1),
+                autocommit=True,
+                row_factory=namedtuple_row,
+                connect_timeout=CONNECT_SECONDS,
+                application_name=settings.instance,
+                options=_limits(settings),
+            )
+            # A prepared statement is known by its values' types too, and psycopg's own for int is the smallest that
+            # holds the number: the same statement would be prepared again for small and for large ones.
+            connection.adapters.register_dumper(int, Int8Dumper)
+            return connection
+
+        pool = Pool(connect, settings.database_pool_size, POOL_PATIENCE_SECONDS)
         try:
-            yield cls(engine, newest_revision(settings.service))
+            yield cls(pool, newest_revision(settings.service))
         finally:
-            await engine.dispose()
+            await pool.close()
+
+    async def rows(self, statement: str, values: Values | None = None) -> list[Row]:
+        """Run one statement, which is its own commit, and return its rows."""
+        async with self.autocommit() as connection:
+            return await connection.rows(statement, values)
+
+    async def row(self, statement: str, values: Values | None = None) -> Row:
+        """Run one statement, which is its own commit, and return its first row; None when it has none."""
+        async with self.autocommit() as connection:
+            return await connection.row(statement, values)
+
+    async def run(self, statement: str, values: Values | None = None) -> int:
+        """Run one statement, which is its own commit, and return how many rows it changed."""
+        async with self.autocommit() as connection:
+            return (await connection.execute(statement, values)).rowcount
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """Run several statements as one commit; an exception inside undoes them all."""
-        with _translated():
-            async with self._engine.begin() as connection:
-                yield connection
+        async with self.autocommit() as connection, connection.transaction():
+            yield connection
 
     @contextlib.asynccontextmanager
-    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+    async def autocommit(self) -> AsyncIterator[Connection]:
         """Run statements each of which is its own commit: saves two round trips where there is one statement."""
         with _translated():
-            async with self._autocommit.connect() as connection:
+            async with self._pool.connection() as connection:
                 yield connection
 
     async def ping(self) -> None:
@@ -88,12 +106,8 @@ class Database:
 
     async def _found_revision(self) -> str:
         try:
-            async with self.autocommit() as connection:
-                found = await connection.execute(text("SELECT max(version_num) FROM alembic_version"))
-                return found.scalar_one() or ""
-        except ProgrammingError as failure:
-            if _state(failure) != _NO_SUCH_TABLE:
-                raise
+            return (await self.row("SELECT max(version_num) FROM alembic_version"))[0] or ""
+        except psycopg.errors.UndefinedTable:
             return ""
 
 
@@ -117,39 +131,40 @@ def _translated() -> Iterator[None]:
     """Turn the database's own failures into ours. What a constraint says is the store's to understand."""
     try:
         yield
-    except IntegrityError:
+    except psycopg.IntegrityError:
         raise
-    except (DBAPIError, PoolTimeoutError) as failure:
-        if isinstance(failure, DataError):
-            raise _refusal(failure) from None
+    except psycopg.DataError as failure:
+        raise _refusal(failure) from None
+    except PoolExhaustedError as failure:
+        _log.warning("the database failed", reason="POOL_EXHAUSTED")
+        raise _unavailable("DATABASE_UNAVAILABLE") from failure
+    except psycopg.Error as failure:
         error = _error_of(failure)
         if error is None:
             raise
-        _log.warning("the database failed", reason=error.reason, error=str(failure.__cause__ or failure))
+        _log.warning("the database failed", reason=error.reason, error=str(failure).partition("\n")[0])
         raise error from failure
 
 
-def _state(failure: Exception) -> str:
-    return getattr(getattr(failure, "orig", None), "sqlstate", None) or ""
-
-
-def _refusal(failure: DataError) -> errors.InvalidArgument:
+def _refusal(failure: psycopg.DataError) -> errors.InvalidArgument:
     """A value that PostgreSQL, or before it the driver, refused: no contract can rule out all of them."""
-    if _state(failure) in _NOT_TEXT or "NUL" in str(failure.orig):
+    if failure.sqlstate in _NOT_TEXT or "NUL" in str(failure):
         return errors.InvalidArgument("a text holds the character NUL; leave it out", reason="TEXT_INVALID")
     return errors.InvalidArgument("a value of the request, such as its page token, is none", reason="VALUE_INVALID")
 
 
-def _error_of(failure: DBAPIError | PoolTimeoutError) -> errors.Error | None:
-    state = _state(failure)
+def _error_of(failure: psycopg.Error) -> errors.Error | None:
+    state = failure.sqlstate or ""
     if state in _START_OVER:
         return errors.Aborted("somebody else changed the same just now; send it again", reason=_START_OVER[state])
     if state in _TOO_SLOW:
         return errors.DeadlineExceeded("the database took too long", reason=_TOO_SLOW[state])
-    if state in _BUSY or isinstance(failure, (OperationalError, InterfaceError, PoolTimeoutError)):
-        return errors.Unavailable(
-            "the database can't be used at this moment; send it again",
-            reason=_BUSY.get(state, "DATABASE_UNAVAILABLE"),
-            retry_after=timedelta(seconds=1),
-        )
+    if state in _BUSY or isinstance(failure, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return _unavailable(_BUSY.get(state, "DATABASE_UNAVAILABLE"))
     return None
+
+
+def _unavailable(reason: str) -> errors.Unavailable:
+    return errors.Unavailable(
+        "the database can't be used at this moment; send it again", reason=reason, retry_after=timedelta(seconds=1)
+    )

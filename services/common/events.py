@@ -9,22 +9,21 @@ from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh import context
+from services.common.pool import Connection
 
 _COLUMNS = "aggregate_type, aggregate_id, sequence, type, payload, traceparent, actor, request_id"
 _VALUES = """
-    CAST(:event_aggregate_type AS text), CAST(:event_aggregate_id AS text), CAST(:event_sequence AS bigint),
-    CAST(:event_type AS text), CAST(:event_payload AS bytea), CAST(:event_traceparent AS text),
-    CAST(:event_actor AS text), CAST(:event_request_id AS text)
+    CAST(%(event_aggregate_type)s AS text), CAST(%(event_aggregate_id)s AS text), CAST(%(event_sequence)s AS bigint),
+    CAST(%(event_type)s AS text), CAST(%(event_payload)s AS bytea), CAST(%(event_traceparent)s AS text),
+    CAST(%(event_actor)s AS text), CAST(%(event_request_id)s AS text)
 """
-_APPEND = text(f"INSERT INTO events ({_COLUMNS}) VALUES ({_VALUES})")  # noqa: S608 - constants only
-_READ = text("""
+_APPEND = f"INSERT INTO events ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608 - constants only
+_READ = """
 SELECT id::text, sequence, type, payload, actor, request_id, occurred_at FROM events
-WHERE aggregate_id = :aggregate_id AND sequence > :after ORDER BY sequence LIMIT :limit
-""")
+WHERE aggregate_id = %(aggregate_id)s AND sequence > %(after)s ORDER BY sequence LIMIT %(limit)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +72,12 @@ def insert_from(cte: str) -> str:
     return f"INSERT INTO events ({_COLUMNS}) SELECT {_VALUES} FROM {cte}"  # noqa: S608 - constants only
 
 
-async def append(connection: AsyncConnection, record: EventRecord) -> None:
+async def append(connection: Connection, record: EventRecord) -> None:
     """Write an event in the transaction of `connection`."""
     await connection.execute(_APPEND, parameters(record))
 
 
-async def read(connection: AsyncConnection, aggregate_id: str, *, after: int, limit: int) -> list[StoredEvent]:
+async def read(connection: Connection, aggregate_id: str, *, after: int, limit: int) -> list[StoredEvent]:
     """Read the events of an aggregate after a sequence number, oldest first."""
-    rows = await connection.execute(_READ, {"aggregate_id": aggregate_id, "after": after, "limit": limit})
+    rows = await connection.rows(_READ, {"aggregate_id": aggregate_id, "after": after, "limit": limit})
     return [StoredEvent(*row) for row in rows]

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from opentelemetry import propagate, trace
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh import context, errors
 from mesh.headers import TRACEPARENT
@@ -21,12 +20,10 @@ from mesh.telemetry import get_logger
 from services.common import consumer_metrics as metrics
 from services.common.inbox import Taken
 from services.common.parked import DeadLetter, Reason
+from services.common.pool import Connection
 from services.common.received import ReceivedEvent, Record, UndecodableError, event_in
 
 _log = get_logger(__name__)
-
-Connection = AsyncConnection
-"""The transaction that a handler is given; a name for those who write no SQL themselves."""
 
 Handler = Callable[[Connection, ReceivedEvent], Awaitable[None]]
 """Has the effect of an event, all of it in the transaction that it is given."""
@@ -50,13 +47,13 @@ class StoppedError(Exception):
 class Inbox(Protocol):
     """What handling needs of services.common.inbox."""
 
-    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """Open the transaction for an event and its effect."""
 
     async def ping(self) -> None:
         """Raise whatever is wrong when the database can't be reached."""
 
-    async def take(self, connection: AsyncConnection, record: Record, event_id: str) -> Taken:
+    async def take(self, connection: Connection, record: Record, event_id: str) -> Taken:
         """Note the event as handled, unless it was before, or has to wait behind another of its key."""
 
 
@@ -102,7 +99,7 @@ class Effects:
         self._timeout = patience.handler_timeout
         self._tracer = trace.get_tracer(__name__)
 
-    async def have(self, connection: AsyncConnection, event: ReceivedEvent) -> None:
+    async def have(self, connection: Connection, event: ReceivedEvent) -> None:
         """Have the effect; raises what the handler raises, and TimeoutError."""
         origin = propagate.extract({TRACEPARENT: event.traceparent})
         with (

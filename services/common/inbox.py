@@ -7,10 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from services.common.database import Database
+from services.common.database import Connection, Database
 from services.common.received import Record
 
 INBOX_TABLES = """
@@ -51,28 +48,28 @@ INBOX_GRANTS = {
 _TAKE = """
 WITH ahead AS (
     SELECT EXISTS (
-        SELECT FROM parked_events WHERE consumer = :consumer AND topic = :topic AND key = :key
+        SELECT FROM parked_events WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
     ) AS parked
 ), taken AS (
     INSERT INTO inbox (consumer, event_id)
-    SELECT :consumer, CAST(:event_id AS uuid) FROM ahead WHERE NOT parked
+    SELECT %(consumer)s, CAST(%(event_id)s AS uuid) FROM ahead WHERE NOT parked
     ON CONFLICT DO NOTHING RETURNING event_id
 )
 SELECT EXISTS (SELECT FROM taken) AS taken,
        parked AND NOT EXISTS (
-           SELECT FROM inbox WHERE consumer = :consumer AND event_id = CAST(:event_id AS uuid)
+           SELECT FROM inbox WHERE consumer = %(consumer)s AND event_id = CAST(%(event_id)s AS uuid)
        ) AS held_back
 FROM ahead
 """
 _TAKE_PARKED = """
-INSERT INTO inbox (consumer, event_id) VALUES (:consumer, CAST(:event_id AS uuid))
+INSERT INTO inbox (consumer, event_id) VALUES (%(consumer)s, CAST(%(event_id)s AS uuid))
 ON CONFLICT DO NOTHING RETURNING event_id
 """
 _PRUNE = """
 DELETE FROM inbox WHERE (consumer, event_id) IN (
     SELECT consumer, event_id FROM inbox
-    WHERE consumer = :consumer AND handled_at < now() - CAST(:age AS interval)
-    LIMIT :limit
+    WHERE consumer = %(consumer)s AND handled_at < now() - CAST(%(age)s AS interval)
+    LIMIT %(limit)s
 )
 """
 
@@ -98,7 +95,7 @@ class Inbox:
         self._database = database
         self._consumer = consumer
 
-    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """Open the transaction for an event and its effect."""
         return self._database.transaction()
 
@@ -106,7 +103,7 @@ class Inbox:
         """Raise whatever is wrong when the database can't be reached."""
         await self._database.ping()
 
-    async def take(self, connection: AsyncConnection, record: Record, event_id: str) -> Taken:
+    async def take(self, connection: Connection, record: Record, event_id: str) -> Taken:
         """Note the event as handled, unless it was before, or has to wait behind another of its key."""
         parameters = {
             "consumer": self._consumer,
@@ -114,19 +111,18 @@ class Inbox:
             "key": record.key,
             "event_id": event_id,
         }
-        row = (await connection.execute(text(_TAKE), parameters)).one()
+        row = await connection.row(_TAKE, parameters)
         if row.taken:
             return Taken.NEW
         return Taken.HELD_BACK if row.held_back else Taken.DUPLICATE
 
-    async def take_parked(self, connection: AsyncConnection, event_id: str) -> Taken:
+    async def take_parked(self, connection: Connection, event_id: str) -> Taken:
         """Note an event as handled whose turn has come; NEW or DUPLICATE."""
         parameters = {"consumer": self._consumer, "event_id": event_id}
-        row = (await connection.execute(text(_TAKE_PARKED), parameters)).first()
+        row = await connection.row(_TAKE_PARKED, parameters)
         return Taken.DUPLICATE if row is None else Taken.NEW
 
     async def prune(self, older_than: timedelta, limit: int) -> int:
         """Forget events handled longer ago than Kafka could bring them again. Returns how many, at most `limit`."""
         parameters = {"consumer": self._consumer, "age": older_than, "limit": limit}
-        async with self._database.autocommit() as connection:
-            return (await connection.execute(text(_PRUNE), parameters)).rowcount
+        return await self._database.run(_PRUNE, parameters)

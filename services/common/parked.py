@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import text
-from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from services.common.database import Database
+from services.common.database import Connection, Database, Row
 from services.common.received import Record
 
 _COLUMNS = """
@@ -25,13 +21,13 @@ parked_at
 _PARK = """
 INSERT INTO parked_events (consumer, topic, key, partition, "offset", dead_letter_partition,
                            dead_letter_offset, state, reason, error)
-VALUES (:consumer, :topic, :key, :partition, :offset, :dead_letter_partition,
-        :dead_letter_offset, :state, :reason, :error)
+VALUES (%(consumer)s, %(topic)s, %(key)s, %(partition)s, %(offset)s, %(dead_letter_partition)s,
+        %(dead_letter_offset)s, %(state)s, %(reason)s, %(error)s)
 ON CONFLICT (consumer, topic, partition, "offset") DO NOTHING
 """
 _NEXT = f"""
 SELECT {_COLUMNS} FROM parked_events AS this
-WHERE consumer = :consumer AND state = 'WAITING' AND NOT EXISTS (
+WHERE consumer = %(consumer)s AND state = 'WAITING' AND NOT EXISTS (
     SELECT FROM parked_events AS earlier
     WHERE earlier.consumer = this.consumer AND earlier.topic = this.topic AND earlier.key = this.key
       AND earlier.id < this.id
@@ -40,29 +36,29 @@ ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants only
 _LIST = f"""
 SELECT {_COLUMNS} FROM parked_events
-WHERE consumer = :consumer AND (CAST(:topic AS text) IS NULL OR topic = :topic) ORDER BY id
+WHERE consumer = %(consumer)s AND (CAST(%(topic)s AS text) IS NULL OR topic = %(topic)s) ORDER BY id
 """  # noqa: S608 - constants only
 _REPLAY = """
 UPDATE parked_events SET state = 'WAITING'
-WHERE consumer = :consumer AND topic = :topic AND state = 'FAILED'
-  AND (CAST(:id AS bigint) IS NULL OR id = :id)
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND state = 'FAILED'
+  AND (CAST(%(id)s AS bigint) IS NULL OR id = %(id)s)
 """
-_FAIL = "UPDATE parked_events SET state = 'FAILED', reason = :reason, error = :error WHERE id = :id"
-_REMOVE = "DELETE FROM parked_events WHERE id = :id"
+_FAIL = "UPDATE parked_events SET state = 'FAILED', reason = %(reason)s, error = %(error)s WHERE id = %(id)s"
+_REMOVE = "DELETE FROM parked_events WHERE id = %(id)s"
 # In the inbox, it counts as handled: copies of it that come later, or wait already, have no effect either.
 _DISCARD = """
 WITH gone AS (
-    DELETE FROM parked_events WHERE consumer = :consumer AND topic = :topic AND id = :id RETURNING consumer
+    DELETE FROM parked_events WHERE consumer = %(consumer)s AND topic = %(topic)s AND id = %(id)s RETURNING consumer
 ), known AS (
     INSERT INTO inbox (consumer, event_id)
-    SELECT consumer, CAST(:event_id AS uuid) FROM gone WHERE CAST(:event_id AS uuid) IS NOT NULL
+    SELECT consumer, CAST(%(event_id)s AS uuid) FROM gone WHERE CAST(%(event_id)s AS uuid) IS NOT NULL
     ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM gone
 """
 _COUNT = """
 SELECT count(*) FILTER (WHERE state = 'FAILED') AS failed, count(*) FILTER (WHERE state = 'WAITING') AS waiting
-FROM parked_events WHERE consumer = :consumer
+FROM parked_events WHERE consumer = %(consumer)s
 """
 
 
@@ -124,7 +120,7 @@ class ParkedEvents:
         self._database = database
         self._consumer = consumer
 
-    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """Open the transaction in which a parked event is handled."""
         return self._database.transaction()
 
@@ -142,34 +138,30 @@ class ParkedEvents:
             "reason": reason,
             "error": error,
         }
-        async with self._database.autocommit() as connection:
-            await connection.execute(text(_PARK), parameters)
+        await self._database.run(_PARK, parameters)
 
-    async def next(self, connection: AsyncConnection) -> ParkedEvent | None:
+    async def next(self, connection: Connection) -> ParkedEvent | None:
         """Lock an event whose turn has come, for this transaction; none that another process has locked."""
-        row = (await connection.execute(text(_NEXT), {"consumer": self._consumer})).first()
+        row = await connection.row(_NEXT, {"consumer": self._consumer})
         return None if row is None else _event(row)
 
-    async def remove(self, connection: AsyncConnection, event: ParkedEvent) -> None:
+    async def remove(self, connection: Connection, event: ParkedEvent) -> None:
         """Take it off the queue, in the transaction of its effect."""
-        await connection.execute(text(_REMOVE), {"id": event.id})
+        await connection.execute(_REMOVE, {"id": event.id})
 
     async def fail(self, event: ParkedEvent, reason: Reason, error: str) -> None:
         """Commit that it failed again."""
-        async with self._database.autocommit() as connection:
-            await connection.execute(text(_FAIL), {"id": event.id, "reason": reason, "error": error})
+        await self._database.run(_FAIL, {"id": event.id, "reason": reason, "error": error})
 
     async def list(self, topic: str | None = None) -> Sequence[ParkedEvent]:
         """All that are parked, of one topic or of all, oldest first."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(text(_LIST), {"consumer": self._consumer, "topic": topic})
-            return [_event(row) for row in rows]
+        rows = await self._database.rows(_LIST, {"consumer": self._consumer, "topic": topic})
+        return [_event(row) for row in rows]
 
     async def replay(self, topic: str, event_id: int | None) -> int:
         """Have the failed ones of the topic, or only one, handled again. Returns how many."""
         parameters = {"consumer": self._consumer, "topic": topic, "id": event_id}
-        async with self._database.autocommit() as connection:
-            return (await connection.execute(text(_REPLAY), parameters)).rowcount
+        return await self._database.run(_REPLAY, parameters)
 
     async def discard(self, event: ParkedEvent, event_id: str | None) -> int:
         """Give one up for good; what waits behind it goes on. Returns how many there were.
@@ -177,17 +169,15 @@ class ParkedEvents:
         `event_id` is the event's own, by which its copies are known; None if it says none.
         """
         parameters = {"consumer": self._consumer, "topic": event.topic, "id": event.id, "event_id": event_id}
-        async with self._database.autocommit() as connection:
-            return int((await connection.execute(text(_DISCARD), parameters)).scalar_one())
+        return int((await self._database.row(_DISCARD, parameters)).count)
 
     async def count(self) -> tuple[int, int]:
         """How many there are that failed, and that wait."""
-        async with self._database.autocommit() as connection:
-            row = (await connection.execute(text(_COUNT), {"consumer": self._consumer})).one()
-            return row.failed, row.waiting
+        row = await self._database.row(_COUNT, {"consumer": self._consumer})
+        return row.failed, row.waiting
 
 
-def _event(row: Row[tuple[object, ...]]) -> ParkedEvent:
+def _event(row: Row) -> ParkedEvent:
     return ParkedEvent(
         id=row.id,
         topic=row.topic,

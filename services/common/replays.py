@@ -10,13 +10,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Final, Protocol
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from mesh.telemetry import get_logger
 from services.common import consumer_metrics as metrics
 from services.common.handling import TRANSIENT, Effects, Patience, describe
 from services.common.inbox import Taken
 from services.common.parked import ParkedEvent, Reason, State
+from services.common.pool import Connection
 from services.common.received import Record, UndecodableError, event_in
 
 _log = get_logger(__name__)
@@ -31,7 +30,7 @@ _PRUNE_BATCH: Final = 5000
 class Inbox(Protocol):
     """What replays need of services.common.inbox."""
 
-    async def take_parked(self, connection: AsyncConnection, event_id: str) -> Taken:
+    async def take_parked(self, connection: Connection, event_id: str) -> Taken:
         """Note an event as handled whose turn has come; NEW or DUPLICATE."""
 
     async def prune(self, older_than: timedelta, limit: int) -> int:
@@ -41,13 +40,13 @@ class Inbox(Protocol):
 class Parked(Protocol):
     """What replays need of services.common.parked."""
 
-    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """Open the transaction in which a parked event is handled."""
 
-    async def next(self, connection: AsyncConnection) -> ParkedEvent | None:
+    async def next(self, connection: Connection) -> ParkedEvent | None:
         """Lock an event whose turn has come, for this transaction; none that another process has locked."""
 
-    async def remove(self, connection: AsyncConnection, event: ParkedEvent) -> None:
+    async def remove(self, connection: Connection, event: ParkedEvent) -> None:
         """Take it off the queue, in the transaction of its effect."""
 
     async def fail(self, event: ParkedEvent, reason: Reason, error: str) -> None:

@@ -5,13 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.engine import Row
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from psycopg import IntegrityError
 
 from services.common import events
-from services.common.database import Database
+from services.common.database import Connection, Database, Row
 from services.notification.domain import (
     Attempt,
     Channel,
@@ -23,46 +20,58 @@ from services.notification.domain import (
 )
 from services.notification.events import event_of
 
-_ADD = text("""
+_ADD = """
 INSERT INTO notifications (id, order_id, customer_id, channel, template, content, state, version, request_id,
                            traceparent, due_time, create_time, update_time)
-VALUES (CAST(:id AS uuid), CAST(:order_id AS uuid), CAST(:customer_id AS uuid), :channel, :template,
-        CAST(:content AS jsonb), :state, :version, :request_id, :traceparent, :due_time, :create_time, :update_time)
+VALUES (CAST(%(id)s AS uuid), CAST(%(order_id)s AS uuid), CAST(%(customer_id)s AS uuid), %(channel)s, %(template)s,
+        CAST(%(content)s AS jsonb), %(state)s, %(version)s, %(request_id)s, %(traceparent)s, %(due_time)s,
+        %(create_time)s, %(update_time)s)
 ON CONFLICT (id) DO NOTHING
-""")
-_SAVE = text("""
+"""
+_SAVE = """
 WITH saved AS (
-    UPDATE notifications SET state = :state, version = :version, due_time = :due_time, update_time = :update_time
-    WHERE id = CAST(:id AS uuid) AND state = 'PENDING'
+    UPDATE notifications SET state = %(state)s, version = %(version)s, due_time = %(due_time)s,
+        update_time = %(update_time)s
+    WHERE id = CAST(%(id)s AS uuid) AND state = 'PENDING'
     RETURNING id
+), attempt AS (
+    INSERT INTO delivery_attempts (notification_id, number, delivered, detail, attempt_time)
+    SELECT id, %(number)s, %(delivered)s, %(detail)s, %(attempt_time)s FROM saved
+), event AS (
+    {event}
 )
-INSERT INTO delivery_attempts (notification_id, number, delivered, detail, attempt_time)
-SELECT id, :number, :delivered, :detail, :attempt_time FROM saved
-RETURNING notification_id
-""")
-_NOTIFICATION = """
+SELECT count(*) FROM saved
+"""
+_SAVE_TRIED = _SAVE.format(event="SELECT")
+_SAVE_ENDED = _SAVE.format(event=events.insert_from("saved"))
+_COLUMNS = """
 SELECT n.id::text, n.order_id::text, n.customer_id::text, n.channel, n.template, n.content, n.state, n.version,
        n.request_id, n.traceparent, n.due_time, n.create_time, n.update_time, coalesce(a.attempts, '[]') AS attempts
-FROM notifications n CROSS JOIN LATERAL (
+"""
+_ATTEMPTS = """
+CROSS JOIN LATERAL (
     SELECT json_agg(json_build_array(number, delivered, detail, attempt_time) ORDER BY number) AS attempts
     FROM delivery_attempts WHERE notification_id = n.id
 ) a
 """
-_GET = text(f"{_NOTIFICATION} WHERE n.id = CAST(:id AS uuid)")
-_PAGE = text(f"""{_NOTIFICATION}
-WHERE (CAST(:owner AS uuid) IS NULL OR n.customer_id = CAST(:owner AS uuid))
-  AND (CAST(:order_id AS uuid) IS NULL OR n.order_id = CAST(:order_id AS uuid))
-  AND (CAST(:after AS uuid) IS NULL OR n.id < CAST(:after AS uuid))
-ORDER BY n.id DESC LIMIT :limit
-""")
+_NOTIFICATION = f"{_COLUMNS} FROM notifications n {_ATTEMPTS}"
+_GET = f"{_NOTIFICATION} WHERE n.id = CAST(%(id)s AS uuid)"
+_PAGE = f"""{_NOTIFICATION}
+WHERE (CAST(%(owner)s AS uuid) IS NULL OR n.customer_id = CAST(%(owner)s AS uuid))
+  AND (CAST(%(order_id)s AS uuid) IS NULL OR n.order_id = CAST(%(order_id)s AS uuid))
+  AND (CAST(%(after)s AS uuid) IS NULL OR n.id < CAST(%(after)s AS uuid))
+ORDER BY n.id DESC LIMIT %(limit)s
+"""
 # Materialized: a subquery that the planner runs again for each row would lock other rows each time.
-_CLAIM = text("""
+_CLAIM = f"""
 WITH due AS MATERIALIZED (
-    SELECT id FROM notifications WHERE due_time <= now() ORDER BY due_time LIMIT :limit FOR UPDATE SKIP LOCKED
+    SELECT id FROM notifications WHERE due_time <= now() ORDER BY due_time LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE notifications SET due_time = now() + %(lease)s FROM due WHERE notifications.id = due.id
+    RETURNING notifications.*
 )
-UPDATE notifications SET due_time = now() + :lease FROM due WHERE notifications.id = due.id RETURNING notifications.id
-""")
-_CLAIMED = text(f"{_NOTIFICATION} WHERE n.id = ANY(CAST(:ids AS uuid[])) ORDER BY n.id")
+{_COLUMNS} FROM claimed n {_ATTEMPTS} ORDER BY n.id
+"""  # noqa: S608 - constants only
 
 
 class NotificationStore:
@@ -72,18 +81,13 @@ class NotificationStore:
         """`database`: of the notification service."""
         self._database = database
 
-    async def add(self, connection: AsyncConnection, notification: Notification) -> None:
+    async def add(self, connection: Connection, notification: Notification) -> None:
         """Insert it in the transaction of the event that causes it; nothing when it is there already."""
         await connection.execute(_ADD, _columns(notification))
 
     async def claim(self, limit: int, lease: timedelta) -> list[Notification]:
         """Take what is due; until the lease ends nobody else gets the same, and nothing of it is locked."""
-        async with self._database.transaction() as connection:
-            claimed = await connection.execute(_CLAIM, {"limit": limit, "lease": lease})
-            ids = [row.id for row in claimed]
-            if not ids:
-                return []
-            return [_notification(row) for row in await connection.execute(_CLAIMED, {"ids": ids})]
+        return [_notification(row) for row in await self._database.rows(_CLAIM, {"limit": limit, "lease": lease})]
 
     async def save(self, notification: Notification) -> bool:
         """Commit its last attempt, and its event if that ended it. False when another process was quicker."""
@@ -95,30 +99,28 @@ class NotificationStore:
             "detail": attempt.detail,
             "attempt_time": attempt.time,
         }
+        statement = _SAVE_TRIED
+        if notification.state is not State.PENDING:
+            statement = _SAVE_ENDED
+            parameters |= events.parameters(event_of(notification))
         try:
-            async with self._database.transaction() as connection:
-                if (await connection.execute(_SAVE, parameters)).first() is None:
-                    return False
-                if notification.state is not State.PENDING:
-                    await events.append(connection, event_of(notification))
-                return True
+            (saved,) = await self._database.row(statement, parameters)
         except IntegrityError:
             # Its lease had ended, and somebody else recorded an attempt of this number.
             return False
+        return bool(saved)
 
     async def get(self, notification_id: str) -> Notification:
         """Read a notification. Raises NotificationNotFound."""
-        async with self._database.autocommit() as connection:
-            row = (await connection.execute(_GET, {"id": notification_id})).first()
+        row = await self._database.row(_GET, {"id": notification_id})
         if row is None:
             raise NotificationNotFound(notification_id)
         return _notification(row)
 
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Notification]:
         """Read notifications, newest first, that pass the filters owner and order_id, where given."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(_PAGE, {**filters, "after": after, "limit": limit})
-            return [_notification(row) for row in rows]
+        rows = await self._database.rows(_PAGE, {**filters, "after": after, "limit": limit})
+        return [_notification(row) for row in rows]
 
 
 def _columns(notification: Notification) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _columns(notification: Notification) -> dict[str, Any]:
     }
 
 
-def _notification(row: Row[Any]) -> Notification:
+def _notification(row: Row) -> Notification:
     return Notification(
         id=row.id,
         order_id=row.order_id,

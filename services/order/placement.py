@@ -78,17 +78,17 @@ class Drives:
         self._store = store
         self._running: set[asyncio.Task[Order]] = set()
 
-    async def drive(self, order: Order, within: float) -> Order:
+    async def drive(self, order: Order, within: float, payment_token: str | None = None) -> Order:
         """Drive the order and return it as it stands when it is settled, or after `within` seconds."""
-        task = asyncio.create_task(self._drive(order))
+        task = asyncio.create_task(self._drive(order, payment_token))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         done, _ = await asyncio.wait({task}, timeout=within)
         return task.result() if done else await self._store.get(order.id)
 
-    async def _drive(self, order: Order) -> Order:
+    async def _drive(self, order: Order, payment_token: str | None) -> Order:
         try:
-            return await self._saga.drive(order)
+            return await self._saga.drive(order, payment_token)
         except (errors.Error, PaymentUnsettledError) as fault:
             # The order is safe where it stands; the recovery worker takes it on from there.
             _log.warning("order left to recovery", order_id=order.id, error=str(fault), kind=type(fault).__name__)
@@ -132,7 +132,7 @@ class Placement:
             return await self._outcome(earlier, within)
         order = orders.place(self._new_id(), request.customer_id, lines, request.shipping_address, self._clock())
         if await self._store.add(order, request):
-            return await self._drives.drive(order, within)
+            return await self._drives.drive(order, within, request.payment_token)
         earlier = await self._earlier(request)
         if earlier is None:
             raise errors.Aborted("the idempotency key is in use by a request that failed just now; send it again")

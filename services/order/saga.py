@@ -71,7 +71,7 @@ class Store(Protocol):
         """Read the order as it stands."""
 
     async def payment_token(self, order_id: str) -> str:
-        """Read the token of a PENDING order's means of payment."""
+        """Read the token of a PENDING order's means of payment. Raises OrderChanged when it is no longer PENDING."""
 
 
 class Saga:
@@ -92,23 +92,26 @@ class Saga:
         self._clock = clock
         self._give_up_after = give_up_after
 
-    async def drive(self, order: Order) -> Order:
-        """Take the order as far as it can go now. An error of another service is raised; nothing is lost by it."""
+    async def drive(self, order: Order, payment_token: str | None = None) -> Order:
+        """Take the order as far as it can go now. An error of another service is raised; nothing is lost by it.
+
+        `payment_token`: the order's, for who has it at hand.
+        """
         while not order.settled:
             try:
-                order = await self._step(order)
+                order = await self._step(order, payment_token)
             except OrderChanged:
                 order = await self._store.get(order.id)
         return order
 
-    async def _step(self, order: Order) -> Order:
+    async def _step(self, order: Order, payment_token: str | None) -> Order:
         if order.state is State.CANCELLING:
             return await self._cancel(order)
         if self._clock() - order.create_time > self._give_up_after:
             return await self._give_up(order)
         if order.reservation_id is None:
             return await self._reserve(order)
-        return await self._authorize(order)
+        return await self._authorize(order, payment_token or await self._store.payment_token(order.id))
 
     async def _reserve(self, order: Order) -> Order:
         try:
@@ -118,8 +121,7 @@ class Saga:
             return await self._reject(order, Rejection("OUT_OF_STOCK", f"not enough in stock of {short}"))
         return await self._commit(orders.reserve_stock(order, reservation_id, self._clock()))
 
-    async def _authorize(self, order: Order) -> Order:
-        token = await self._store.payment_token(order.id)
+    async def _authorize(self, order: Order, token: str) -> Order:
         try:
             answer = await self._payment.authorize(order.id, order.customer_id, order.total, token)
         except (errors.FailedPrecondition, errors.InvalidArgument) as refused:

@@ -5,11 +5,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.engine import Row
-
 from services.common import events
-from services.common.database import Database
+from services.common.database import Database, Row, Values
 from services.common.money import Money
 from services.order.domain.errors import OrderChanged, OrderNotFound
 from services.order.domain.order import Line, Order, Rejection, State
@@ -19,21 +16,22 @@ from services.order.placement import Earlier, Request
 _ADD = f"""
 WITH keyed AS (
     INSERT INTO idempotency_keys (customer_id, key, fingerprint, order_id)
-    SELECT CAST(:customer_id AS uuid), :key, :fingerprint, CAST(:id AS uuid) WHERE CAST(:key AS text) IS NOT NULL
+    SELECT CAST(%(customer_id)s AS uuid), %(key)s, %(fingerprint)s, CAST(%(id)s AS uuid)
+    WHERE CAST(%(key)s AS text) IS NOT NULL
     ON CONFLICT DO NOTHING RETURNING order_id
 ), added AS (
     INSERT INTO orders (id, customer_id, state, currency_code, total, shipping_address, version, create_time,
                         update_time, payment_token, lease_until)
-    SELECT CAST(:id AS uuid), CAST(:customer_id AS uuid), :state, :currency_code, :total,
-           CAST(:shipping_address AS jsonb), :version, :create_time, :update_time, :payment_token,
-           now() + :lease
-    WHERE CAST(:key AS text) IS NULL OR EXISTS (SELECT FROM keyed)
+    SELECT CAST(%(id)s AS uuid), CAST(%(customer_id)s AS uuid), %(state)s, %(currency_code)s, %(total)s,
+           CAST(%(shipping_address)s AS jsonb), %(version)s, %(create_time)s, %(update_time)s, %(payment_token)s,
+           now() + %(lease)s
+    WHERE CAST(%(key)s AS text) IS NULL OR EXISTS (SELECT FROM keyed)
     RETURNING id
 ), lines AS (
     INSERT INTO order_lines (order_id, position, sku, quantity, product_id, name, unit_price)
     SELECT added.id, line.position, line.sku, line.quantity, line.product_id, line.name, line.unit_price
-    FROM added, unnest(CAST(:skus AS text[]), CAST(:quantities AS integer[]), CAST(:product_ids AS uuid[]),
-                       CAST(:names AS text[]), CAST(:unit_prices AS bigint[]))
+    FROM added, unnest(CAST(%(skus)s AS text[]), CAST(%(quantities)s AS integer[]), CAST(%(product_ids)s AS uuid[]),
+                       CAST(%(names)s AS text[]), CAST(%(unit_prices)s AS bigint[]))
         WITH ORDINALITY AS line (sku, quantity, product_id, name, unit_price, position)
 ), event AS (
     {events.insert_from("added")}
@@ -42,13 +40,13 @@ SELECT count(*) FROM added
 """  # noqa: S608 - constants only
 _SAVE = f"""
 WITH saved AS (
-    UPDATE orders SET state = :state, payment_id = CAST(:payment_id AS uuid),
-        reservation_id = CAST(:reservation_id AS uuid), rejection_reason = :rejection_reason,
-        rejection_message = :rejection_message, cancel_reason = :cancel_reason, version = :version,
-        update_time = :update_time,
-        payment_token = CASE WHEN :state = 'PENDING' THEN payment_token END,
-        lease_until = CASE WHEN :state IN ('PENDING', 'CANCELLING') THEN now() + :lease END
-    WHERE id = CAST(:id AS uuid) AND version = :version - 1
+    UPDATE orders SET state = %(state)s, payment_id = CAST(%(payment_id)s AS uuid),
+        reservation_id = CAST(%(reservation_id)s AS uuid), rejection_reason = %(rejection_reason)s,
+        rejection_message = %(rejection_message)s, cancel_reason = %(cancel_reason)s, version = %(version)s,
+        update_time = %(update_time)s,
+        payment_token = CASE WHEN %(state)s = 'PENDING' THEN payment_token END,
+        lease_until = CASE WHEN %(state)s IN ('PENDING', 'CANCELLING') THEN now() + %(lease)s END
+    WHERE id = CAST(%(id)s AS uuid) AND version = %(version)s - 1
     RETURNING id
 ), event AS (
     {events.insert_from("saved")}
@@ -65,18 +63,18 @@ FROM orders o CROSS JOIN LATERAL (
 ) l
 """
 _PAGE = """
-WHERE (CAST(:owner AS uuid) IS NULL OR o.customer_id = CAST(:owner AS uuid))
-  AND (CAST(:customer_id AS uuid) IS NULL OR o.customer_id = CAST(:customer_id AS uuid))
-  AND (CAST(:state AS text) IS NULL OR o.state = :state)
-  AND (CAST(:after AS uuid) IS NULL OR o.id < CAST(:after AS uuid))
-ORDER BY o.id DESC LIMIT :limit
+WHERE (CAST(%(owner)s AS uuid) IS NULL OR o.customer_id = CAST(%(owner)s AS uuid))
+  AND (CAST(%(customer_id)s AS uuid) IS NULL OR o.customer_id = CAST(%(customer_id)s AS uuid))
+  AND (CAST(%(state)s AS text) IS NULL OR o.state = %(state)s)
+  AND (CAST(%(after)s AS uuid) IS NULL OR o.id < CAST(%(after)s AS uuid))
+ORDER BY o.id DESC LIMIT %(limit)s
 """
 # Materialized: a subquery that the planner runs again for each row would lock other rows each time.
 _CLAIM = """
 WITH due AS MATERIALIZED (
-    SELECT id FROM orders WHERE lease_until < now() ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED
+    SELECT id FROM orders WHERE lease_until < now() ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-UPDATE orders SET lease_until = now() + :lease FROM due WHERE orders.id = due.id RETURNING orders.id
+UPDATE orders SET lease_until = now() + %(lease)s FROM due WHERE orders.id = due.id RETURNING orders.id
 """
 
 
@@ -108,32 +106,28 @@ class OrderStore:
             "names": [line.name for line in order.lines],
             "unit_prices": [line.unit_price.minor_units for line in order.lines],
         }
-        return await self._one(_ADD, parameters) == 1
+        return await self._changed(_ADD, parameters)
 
     async def save(self, order: Order) -> None:
         """Commit the order and the event of its last transition. Raises OrderChanged unless it is the next version."""
         parameters = {**_columns(order), **events.parameters(event_of(order)), "lease": self._lease}
-        if await self._one(_SAVE, parameters) != 1:
+        if not await self._changed(_SAVE, parameters):
             raise OrderChanged(order.id)
 
     async def get(self, order_id: str) -> Order:
         """Read an order as it stands. Raises OrderNotFound."""
-        found = await self._orders("WHERE o.id = CAST(:id AS uuid)", {"id": order_id})
+        found = await self._orders("WHERE o.id = CAST(%(id)s AS uuid)", {"id": order_id})
         if not found:
             raise OrderNotFound(order_id)
         return found[0]
 
     async def earlier(self, customer_id: str, key: str) -> Earlier | None:
         """Read what an idempotency key was used for, if it was."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(
-                text(
-                    "SELECT order_id::text, fingerprint FROM idempotency_keys "
-                    "WHERE customer_id = CAST(:customer_id AS uuid) AND key = :key"
-                ),
-                {"customer_id": customer_id, "key": key},
-            )
-            row = rows.first()
+        row = await self._database.row(
+            "SELECT order_id::text, fingerprint FROM idempotency_keys "
+            "WHERE customer_id = CAST(%(customer_id)s AS uuid) AND key = %(key)s",
+            {"customer_id": customer_id, "key": key},
+        )
         return None if row is None else Earlier(await self.get(row.order_id), bytes(row.fingerprint))
 
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Order]:
@@ -147,37 +141,31 @@ class OrderStore:
 
     async def payment_token(self, order_id: str) -> str:
         """Read the token of a PENDING order's means of payment. Raises OrderChanged when it is no longer PENDING."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(
-                text("SELECT payment_token FROM orders WHERE id = CAST(:id AS uuid)"), {"id": order_id}
-            )
-            token = rows.scalar_one_or_none()
-        if token is None:
+        row = await self._database.row(
+            "SELECT payment_token FROM orders WHERE id = CAST(%(id)s AS uuid)", {"id": order_id}
+        )
+        if row is None or row.payment_token is None:
             raise OrderChanged(order_id)
-        return str(token)
+        return str(row.payment_token)
 
     async def give_up_lease(self, order_id: str) -> None:
         """Let the recovery worker take the order at once."""
-        async with self._database.autocommit() as connection:
-            await connection.execute(
-                text("UPDATE orders SET lease_until = now() WHERE id = CAST(:id AS uuid) AND lease_until IS NOT NULL"),
-                {"id": order_id},
-            )
+        await self._database.run(
+            "UPDATE orders SET lease_until = now() WHERE id = CAST(%(id)s AS uuid) AND lease_until IS NOT NULL",
+            {"id": order_id},
+        )
 
     async def claim_unsettled(self, limit: int, lease: timedelta) -> list[Order]:
         """Take the lease of unsettled orders whose lease ran out; no two workers get the same one."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(text(_CLAIM), {"limit": limit, "lease": lease})
-            ids = [row.id for row in rows]
-        return await self._orders("WHERE o.id = ANY(:ids) ORDER BY o.id", {"ids": ids}) if ids else []
+        ids = [row.id for row in await self._database.rows(_CLAIM, {"limit": limit, "lease": lease})]
+        return await self._orders("WHERE o.id = ANY(%(ids)s) ORDER BY o.id", {"ids": ids}) if ids else []
 
-    async def _one(self, statement: str, parameters: Mapping[str, Any]) -> int:
-        async with self._database.autocommit() as connection:
-            return int((await connection.execute(text(statement), parameters)).scalar_one())
+    async def _changed(self, statement: str, values: Values) -> bool:
+        (changed,) = await self._database.row(statement, values)
+        return bool(changed)
 
-    async def _orders(self, where: str, parameters: Mapping[str, Any]) -> list[Order]:
-        async with self._database.autocommit() as connection:
-            return [_order(row) for row in await connection.execute(text(_ORDER + where), parameters)]
+    async def _orders(self, where: str, values: Values) -> list[Order]:
+        return [_order(row) for row in await self._database.rows(_ORDER + where, values)]
 
 
 def _columns(order: Order) -> dict[str, Any]:
@@ -194,7 +182,7 @@ def _columns(order: Order) -> dict[str, Any]:
     }
 
 
-def _order(row: Row[Any]) -> Order:
+def _order(row: Row) -> Order:
     return Order(
         id=row.id,
         customer_id=row.customer_id,

@@ -32,8 +32,8 @@ class Store(Protocol):
     async def add(self, payment: Payment) -> Payment | None:
         """Commit a new payment and its event. The order's payment, and nothing committed, when it has one."""
 
-    async def save(self, payment: Payment, *, entry: tuple[Kind, Money] | None) -> None:
-        """Commit the next version, its event and ledger entry. Raises PaymentChanged."""
+    async def save(self, payment: Payment, *, entry: tuple[Kind, Money] | None) -> Payment:
+        """Commit the next version, its event and ledger entry, and return it with that. Raises PaymentChanged."""
 
     async def get(self, payment_id: str) -> Payment:
         """Read a payment. Raises PaymentNotFound."""
@@ -201,13 +201,12 @@ class Cashier:
         try:
             if isinstance(decision, Approved):
                 done = domain.authorized(payment, decision.reference, now)
-                await self._store.save(done, entry=(Kind.AUTHORIZATION, payment.amount))
-            else:
-                await self._store.save(domain.failed(payment, decision.reason, now), entry=None)
+                return await self._store.save(done, entry=(Kind.AUTHORIZATION, payment.amount))
+            return await self._store.save(domain.failed(payment, decision.reason, now), entry=None)
         except PaymentChanged:
             # Somebody else settled it meanwhile, by the same answer or by cancelling: what they committed holds.
             _log.info("payment was settled by another", payment_id=payment.id)
-        return await self._store.get(payment.id)
+            return await self._store.get(payment.id)
 
 
 class Leftovers:

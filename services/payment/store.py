@@ -5,12 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.common import events
-from services.common.database import Database
+from services.common.database import Connection, Database, Row, Values
 from services.common.ids import new_id
 from services.common.money import Money
 from services.payment import domain
@@ -31,8 +27,8 @@ _ADD = f"""
 WITH added AS (
     INSERT INTO payments (id, order_id, customer_id, state, currency_code, amount, gateway, version, create_time,
                           update_time)
-    VALUES (CAST(:id AS uuid), CAST(:order_id AS uuid), CAST(:customer_id AS uuid), :state, :currency_code, :amount,
-            :gateway, :version, :create_time, :update_time)
+    VALUES (CAST(%(id)s AS uuid), CAST(%(order_id)s AS uuid), CAST(%(customer_id)s AS uuid), %(state)s,
+            %(currency_code)s, %(amount)s, %(gateway)s, %(version)s, %(create_time)s, %(update_time)s)
     ON CONFLICT (order_id) DO NOTHING RETURNING id
 ), event AS (
     {events.insert_from("added")}
@@ -41,15 +37,15 @@ SELECT count(*) FROM added
 """  # noqa: S608 - constants only
 _SAVE = f"""
 WITH saved AS (
-    UPDATE payments SET state = :state, authorized = :authorized, captured = :captured, refunded = :refunded,
-        gateway_reference = :gateway_reference, failure_reason = :failure_reason, version = :version,
-        update_time = :update_time
-    WHERE id = CAST(:id AS uuid) AND version = :version - 1
+    UPDATE payments SET state = %(state)s, authorized = %(authorized)s, captured = %(captured)s,
+        refunded = %(refunded)s, gateway_reference = %(gateway_reference)s, failure_reason = %(failure_reason)s,
+        version = %(version)s, update_time = %(update_time)s
+    WHERE id = CAST(%(id)s AS uuid) AND version = %(version)s - 1
     RETURNING id
 ), entry AS (
     INSERT INTO ledger_entries (id, payment_id, kind, amount, create_time)
-    SELECT CAST(:entry_id AS uuid), id, CAST(:kind AS text), CAST(:moved AS bigint), :update_time
-    FROM saved WHERE CAST(:kind AS text) IS NOT NULL
+    SELECT CAST(%(entry_id)s AS uuid), id, CAST(%(kind)s AS text), CAST(%(moved)s AS bigint), %(update_time)s
+    FROM saved WHERE CAST(%(kind)s AS text) IS NOT NULL
 ), event AS (
     {events.insert_from("saved")}
 )
@@ -67,10 +63,10 @@ FROM payments p CROSS JOIN LATERAL (
 ) l
 """
 _PAGE = """
-WHERE (CAST(:owner AS uuid) IS NULL OR p.customer_id = CAST(:owner AS uuid))
-  AND (CAST(:order_id AS uuid) IS NULL OR p.order_id = CAST(:order_id AS uuid))
-  AND (CAST(:after AS uuid) IS NULL OR p.id < CAST(:after AS uuid))
-ORDER BY p.id DESC LIMIT :limit
+WHERE (CAST(%(owner)s AS uuid) IS NULL OR p.customer_id = CAST(%(owner)s AS uuid))
+  AND (CAST(%(order_id)s AS uuid) IS NULL OR p.order_id = CAST(%(order_id)s AS uuid))
+  AND (CAST(%(after)s AS uuid) IS NULL OR p.id < CAST(%(after)s AS uuid))
+ORDER BY p.id DESC LIMIT %(limit)s
 """
 _OPERATION = """
 SELECT o.id::text, o.payment_id::text, o.kind, o.amount, o.request_id, p.currency_code, o.done
@@ -80,7 +76,7 @@ _OPEN_AMOUNTS = """
 SELECT coalesce(sum(amount) FILTER (WHERE kind = 'CAPTURE'), 0) AS captures,
        coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0) AS refunds,
        count(*) FILTER (WHERE kind = 'VOID') > 0 AS void
-FROM operations WHERE payment_id = CAST(:id AS uuid) AND NOT done
+FROM operations WHERE payment_id = CAST(%(id)s AS uuid) AND NOT done
 """
 
 
@@ -103,15 +99,15 @@ class PaymentStore:
             "gateway": payment.gateway,
             "create_time": payment.create_time,
         }
-        async with self._database.autocommit() as connection:
-            if (await connection.execute(text(_ADD), parameters)).scalar_one():
-                return None
+        (added,) = await self._database.row(_ADD, parameters)
+        if added:
+            return None
         return await self.of_order(payment.order_id)
 
-    async def save(self, payment: Payment, *, entry: tuple[Kind, Money] | None) -> None:
-        """Commit the next version, its event and ledger entry. Raises PaymentChanged."""
+    async def save(self, payment: Payment, *, entry: tuple[Kind, Money] | None) -> Payment:
+        """Commit the next version, its event and ledger entry, and return it with that. Raises PaymentChanged."""
         async with self._database.autocommit() as connection:
-            await _save(connection, payment, entry)
+            return await _save(connection, payment, entry)
 
     async def get(self, payment_id: str) -> Payment:
         """Read a payment. Raises PaymentNotFound."""
@@ -121,7 +117,7 @@ class PaymentStore:
     async def of_order(self, order_id: str) -> Payment | None:
         """Read the payment of an order."""
         async with self._database.autocommit() as connection:
-            found = await _payments(connection, "WHERE p.order_id = CAST(:order_id AS uuid)", {"order_id": order_id})
+            found = await _payments(connection, "WHERE p.order_id = CAST(%(order_id)s AS uuid)", {"order_id": order_id})
         return found[0] if found else None
 
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Payment]:
@@ -141,7 +137,7 @@ class PaymentStore:
             if request_id is not None:
                 found = await _operations(
                     connection,
-                    "WHERE o.payment_id = CAST(:id AS uuid) AND o.kind = :kind AND o.request_id = :request_id",
+                    "WHERE o.payment_id = CAST(%(id)s AS uuid) AND o.kind = %(kind)s AND o.request_id = %(request_id)s",
                     {"id": payment_id, "kind": kind, "request_id": request_id},
                 )
                 if found:
@@ -155,37 +151,34 @@ class PaymentStore:
         """Commit the operation's effect on the payment, with event and ledger entry, once."""
         async with self._database.transaction() as connection:
             payment = await _locked(connection, operation.payment_id)
-            closed = await connection.execute(
-                text("UPDATE operations SET done = true WHERE id = CAST(:id AS uuid) AND NOT done RETURNING id"),
+            closed = await connection.row(
+                "UPDATE operations SET done = true WHERE id = CAST(%(id)s AS uuid) AND NOT done RETURNING id",
                 {"id": operation.id},
             )
-            if closed.first() is not None and (effect := domain.effect(operation, payment, now)):
-                await _save(connection, *effect)
-            return await _get(connection, operation.payment_id)
+            if closed is not None and (effect := domain.effect(operation, payment, now)):
+                return await _save(connection, *effect)
+            return payment
 
     async def unsettled(self, older_than: timedelta, limit: int) -> list[str]:
         """List payments that are PENDING for longer than that."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(
-                text(
-                    "SELECT id::text FROM payments WHERE state = 'PENDING' AND create_time < now() - :older_than "
-                    "ORDER BY create_time LIMIT :limit"
-                ),
-                {"older_than": older_than, "limit": limit},
-            )
-            return [row.id for row in rows]
+        rows = await self._database.rows(
+            "SELECT id::text FROM payments WHERE state = 'PENDING' AND create_time < now() - %(older_than)s "
+            "ORDER BY create_time LIMIT %(limit)s",
+            {"older_than": older_than, "limit": limit},
+        )
+        return [row.id for row in rows]
 
     async def open_operations(self, older_than: timedelta, limit: int) -> list[Operation]:
         """List operations that are open for longer than that."""
         async with self._database.autocommit() as connection:
             return await _operations(
                 connection,
-                "WHERE NOT o.done AND o.create_time < now() - :older_than ORDER BY o.create_time LIMIT :limit",
+                "WHERE NOT o.done AND o.create_time < now() - %(older_than)s ORDER BY o.create_time LIMIT %(limit)s",
                 {"older_than": older_than, "limit": limit},
             )
 
 
-async def _save(connection: AsyncConnection, payment: Payment, entry: tuple[Kind, Money] | None) -> None:
+async def _save(connection: Connection, payment: Payment, entry: tuple[Kind, Money] | None) -> Payment:
     booked = LedgerEntry(new_id(), *entry, payment.update_time) if entry else None
     told = replace(payment, ledger=(*payment.ledger, booked)) if booked else payment
     parameters = {
@@ -200,48 +193,46 @@ async def _save(connection: AsyncConnection, payment: Payment, entry: tuple[Kind
         "kind": booked.kind if booked else None,
         "moved": booked.amount.minor_units if booked else None,
     }
-    if not (await connection.execute(text(_SAVE), parameters)).scalar_one():
+    (saved,) = await connection.row(_SAVE, parameters)
+    if not saved:
         raise PaymentChanged(payment.id)
+    return told
 
 
-async def _get(connection: AsyncConnection, payment_id: str) -> Payment:
-    found = await _payments(connection, "WHERE p.id = CAST(:id AS uuid)", {"id": payment_id})
+async def _get(connection: Connection, payment_id: str) -> Payment:
+    found = await _payments(connection, "WHERE p.id = CAST(%(id)s AS uuid)", {"id": payment_id})
     if not found:
         raise PaymentNotFound(payment_id)
     return found[0]
 
 
-async def _locked(connection: AsyncConnection, payment_id: str) -> Payment:
-    await connection.execute(
-        text("SELECT id FROM payments WHERE id = CAST(:id AS uuid) FOR UPDATE"), {"id": payment_id}
-    )
+async def _locked(connection: Connection, payment_id: str) -> Payment:
+    await connection.execute("SELECT id FROM payments WHERE id = CAST(%(id)s AS uuid) FOR UPDATE", {"id": payment_id})
     return await _get(connection, payment_id)
 
 
-async def _payments(connection: AsyncConnection, where: str, parameters: Mapping[str, Any]) -> list[Payment]:
-    return [_payment(row) for row in await connection.execute(text(_PAYMENT + where), parameters)]
+async def _payments(connection: Connection, where: str, values: Values) -> list[Payment]:
+    return [_payment(row) for row in await connection.rows(_PAYMENT + where, values)]
 
 
-async def _operations(connection: AsyncConnection, where: str, parameters: Mapping[str, Any]) -> list[Operation]:
-    rows = await connection.execute(text(_OPERATION + where), parameters)
+async def _operations(connection: Connection, where: str, values: Values) -> list[Operation]:
+    rows = await connection.rows(_OPERATION + where, values)
     return [
         Operation(row.id, row.payment_id, Kind(row.kind), Money(row.currency_code, row.amount), row.request_id)
         for row in rows
     ]
 
 
-async def _under_way(connection: AsyncConnection, payment: Payment) -> UnderWay:
-    row = (await connection.execute(text(_OPEN_AMOUNTS), {"id": payment.id})).one()
+async def _under_way(connection: Connection, payment: Payment) -> UnderWay:
+    row = await connection.row(_OPEN_AMOUNTS, {"id": payment.id})
     currency_code = payment.amount.currency_code
     return UnderWay(Money(currency_code, int(row.captures)), Money(currency_code, int(row.refunds)), row.void)
 
 
-async def _add_operation(connection: AsyncConnection, operation: Operation) -> None:
+async def _add_operation(connection: Connection, operation: Operation) -> None:
     await connection.execute(
-        text(
-            "INSERT INTO operations (id, payment_id, kind, amount, request_id) "
-            "VALUES (CAST(:id AS uuid), CAST(:payment_id AS uuid), :kind, :amount, :request_id)"
-        ),
+        "INSERT INTO operations (id, payment_id, kind, amount, request_id) "
+        "VALUES (CAST(%(id)s AS uuid), CAST(%(payment_id)s AS uuid), %(kind)s, %(amount)s, %(request_id)s)",
         {
             "id": operation.id,
             "payment_id": operation.payment_id,
@@ -261,7 +252,7 @@ def _columns(payment: Payment) -> dict[str, Any]:
     }
 
 
-def _payment(row: Row[Any]) -> Payment:
+def _payment(row: Row) -> Payment:
     def money(minor_units: int) -> Money:
         return Money(row.currency_code, minor_units)
 
@@ -285,6 +276,14 @@ def _payment(row: Row[Any]) -> Payment:
     )
 
 
+# An update that changes nothing, so that the account that is there already is returned too.
+_CHARGE = """
+INSERT INTO sandbox_charges (key, reference, amount, currency_code, declined)
+VALUES (%(key)s, %(reference)s, %(amount)s, %(currency_code)s, %(declined)s)
+ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING reference, declined, closed
+"""
+
+
 class SandboxAccounts:
     """The sandbox gateway's memory. It stands for somebody else's system and never shares a transaction with ours."""
 
@@ -294,53 +293,43 @@ class SandboxAccounts:
 
     async def charge(self, key: str, amount: Money, declined: str | None) -> Approved | Declined:
         """Open an account for the key unless there is one, and return what was decided for it first."""
-        async with self._database.autocommit() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO sandbox_charges (key, reference, amount, currency_code, declined) "
-                    "VALUES (:key, :reference, :amount, :currency_code, :declined) ON CONFLICT DO NOTHING"
-                ),
-                {
-                    "key": key,
-                    "reference": f"sandbox_{new_id()}",
-                    "amount": amount.minor_units,
-                    "currency_code": amount.currency_code,
-                    "declined": declined,
-                },
-            )
-        return await self.find(key) or Declined("PAYMENT_CANCELLED")
+        row = await self._database.row(
+            _CHARGE,
+            {
+                "key": key,
+                "reference": f"sandbox_{new_id()}",
+                "amount": amount.minor_units,
+                "currency_code": amount.currency_code,
+                "declined": declined,
+            },
+        )
+        return _decision(row)
 
     async def find(self, key: str) -> Approved | Declined | None:
         """Return what was decided for the key, if anything was."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(
-                text("SELECT reference, declined, closed FROM sandbox_charges WHERE key = :key"), {"key": key}
-            )
-            row = rows.first()
-        if row is None:
-            return None
-        if row.closed:
-            return Declined("PAYMENT_CANCELLED")
-        return Declined(row.declined) if row.declined else Approved(row.reference)
+        row = await self._database.row(
+            "SELECT reference, declined, closed FROM sandbox_charges WHERE key = %(key)s", {"key": key}
+        )
+        return None if row is None else _decision(row)
 
     async def close(self, key: str) -> None:
         """Hold nothing for the key, also when no account is open for it yet."""
-        async with self._database.autocommit() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO sandbox_charges (key, reference, amount, currency_code, closed) "
-                    "VALUES (:key, '', 0, 'XXX', true) ON CONFLICT (key) DO UPDATE SET closed = true"
-                ),
-                {"key": key},
-            )
+        await self._database.run(
+            "INSERT INTO sandbox_charges (key, reference, amount, currency_code, closed) "
+            "VALUES (%(key)s, '', 0, 'XXX', true) ON CONFLICT (key) DO UPDATE SET closed = true",
+            {"key": key},
+        )
 
     async def move(self, key: str, reference: str, kind: str, amount: Money) -> None:
         """Note a capture or refund, once for each key."""
-        async with self._database.autocommit() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO sandbox_movements (key, reference, kind, amount) "
-                    "VALUES (:key, :reference, :kind, :amount) ON CONFLICT DO NOTHING"
-                ),
-                {"key": key, "reference": reference, "kind": kind, "amount": amount.minor_units},
-            )
+        await self._database.run(
+            "INSERT INTO sandbox_movements (key, reference, kind, amount) "
+            "VALUES (%(key)s, %(reference)s, %(kind)s, %(amount)s) ON CONFLICT DO NOTHING",
+            {"key": key, "reference": reference, "kind": kind, "amount": amount.minor_units},
+        )
+
+
+def _decision(row: Row) -> Approved | Declined:
+    if row.closed:
+        return Declined("PAYMENT_CANCELLED")
+    return Declined(row.declined) if row.declined else Approved(row.reference)

@@ -4,12 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.common import events
-from services.common.database import Database
+from services.common.database import Connection, Database, Row
 from services.common.money import Money
 from services.product.domain import (
     PricedVariant,
@@ -24,25 +20,25 @@ from services.product.domain import (
 from services.product.events import product_created
 from services.product.search import Search
 
-_ADD_PRODUCT = text("""
+_ADD_PRODUCT = """
 INSERT INTO products (id, name, description, category, search, version, create_time, update_time)
-VALUES (CAST(:id AS uuid), :name, :description, :category,
-        setweight(to_tsvector('simple', :name_words), 'A') || setweight(to_tsvector('simple', :sku_words), 'A')
-            || setweight(to_tsvector('simple', :category_words), 'B')
-            || setweight(to_tsvector('simple', :description_words), 'C'),
-        :version, :create_time, :update_time)
-""")
-_ADD_VARIANTS = text("""
+VALUES (CAST(%(id)s AS uuid), %(name)s, %(description)s, %(category)s,
+        setweight(to_tsvector('simple', %(name_words)s), 'A') || setweight(to_tsvector('simple', %(sku_words)s), 'A')
+            || setweight(to_tsvector('simple', %(category_words)s), 'B')
+            || setweight(to_tsvector('simple', %(description_words)s), 'C'),
+        %(version)s, %(create_time)s, %(update_time)s)
+"""
+_ADD_VARIANTS = """
 INSERT INTO variants (sku, product_id, position, name, attributes)
-SELECT sku, CAST(:id AS uuid), position, name, CAST(attributes AS jsonb)
-FROM unnest(CAST(:skus AS text[]), CAST(:names AS text[]), CAST(:attributes AS text[]))
+SELECT sku, CAST(%(id)s AS uuid), position, name, CAST(attributes AS jsonb)
+FROM unnest(CAST(%(skus)s AS text[]), CAST(%(names)s AS text[]), CAST(%(attributes)s AS text[]))
     WITH ORDINALITY AS variant (sku, name, attributes, position)
 ORDER BY sku ON CONFLICT (sku) DO NOTHING RETURNING sku
-""")
-_ADD_PRICES = text("""
+"""
+_ADD_PRICES = """
 INSERT INTO prices (sku, currency_code, minor_units)
-SELECT * FROM unnest(CAST(:skus AS text[]), CAST(:currency_codes AS text[]), CAST(:minor_units AS bigint[]))
-""")
+SELECT * FROM unnest(CAST(%(skus)s AS text[]), CAST(%(currency_codes)s AS text[]), CAST(%(minor_units)s AS bigint[]))
+"""
 # Of the products in `found`, which have a rank, everything that is shown; best first, then newest.
 _SHOWN = """
 SELECT p.id::text, p.name, p.description, p.category, p.version, p.create_time, p.update_time, p.rank, v.variants
@@ -56,40 +52,40 @@ FROM found p CROSS JOIN LATERAL (
 ) v
 ORDER BY p.rank DESC, p.id DESC
 """
-_BY_ID = text(f"""
-WITH found AS (SELECT *, 0 AS rank FROM products WHERE id = ANY(CAST(:ids AS uuid[])))
-{_SHOWN}""")  # noqa: S608 - constants only
+_BY_ID = f"""
+WITH found AS (SELECT *, 0 AS rank FROM products WHERE id = ANY(CAST(%(ids)s AS uuid[])))
+{_SHOWN}"""  # noqa: S608 - constants only
 _NEWEST = f"""
 WITH found AS (
     SELECT *, 0 AS rank FROM products
-    WHERE {{category}} AND (CAST(:after AS uuid) IS NULL OR id < CAST(:after AS uuid))
-    ORDER BY id DESC LIMIT :limit
+    WHERE {{category}} AND (CAST(%(after)s AS uuid) IS NULL OR id < CAST(%(after)s AS uuid))
+    ORDER BY id DESC LIMIT %(limit)s
 )
 {_SHOWN}"""  # noqa: S608 - constants only
 # Two statements, so that PostgreSQL keeps a plan for each: the newest of a category come by their own index.
-_NEWEST_OF_ALL = text(_NEWEST.format(category="true"))
-_NEWEST_OF_CATEGORY = text(_NEWEST.format(category="category = :category"))
+_NEWEST_OF_ALL = _NEWEST.format(category="true")
+_NEWEST_OF_CATEGORY = _NEWEST.format(category="category = %(category)s")
 # Materialized: a plan that is kept would read the words of the query anew for every product that it ranks.
-_BEST = text(f"""
+_BEST = f"""
 WITH asked AS MATERIALIZED (
-    SELECT websearch_to_tsquery('simple', :terms) && to_tsquery('simple', :beginning) AS query
+    SELECT websearch_to_tsquery('simple', %(terms)s) && to_tsquery('simple', %(beginning)s) AS query
 ), matching AS (
     SELECT products.*, round(ts_rank(search, query)::numeric, 6) AS rank
     FROM products, asked
-    WHERE search @@ query AND (CAST(:category AS text) IS NULL OR category = :category)
+    WHERE search @@ query AND (CAST(%(category)s AS text) IS NULL OR category = %(category)s)
 ), found AS (
     SELECT * FROM matching
-    WHERE CAST(:after AS uuid) IS NULL OR (rank, id) < (CAST(:after_rank AS numeric), CAST(:after AS uuid))
-    ORDER BY rank DESC, id DESC LIMIT :limit
+    WHERE CAST(%(after)s AS uuid) IS NULL OR (rank, id) < (CAST(%(after_rank)s AS numeric), CAST(%(after)s AS uuid))
+    ORDER BY rank DESC, id DESC LIMIT %(limit)s
 )
-{_SHOWN}""")  # noqa: S608 - constants only
-_PRICES = text("""
+{_SHOWN}"""  # noqa: S608 - constants only
+_PRICES = """
 SELECT asked.sku, v.product_id::text, p.name, v.name AS variant_name, m.minor_units
-FROM unnest(CAST(:skus AS text[])) WITH ORDINALITY AS asked (sku, position)
+FROM unnest(CAST(%(skus)s AS text[])) WITH ORDINALITY AS asked (sku, position)
 LEFT JOIN (variants v JOIN products p ON p.id = v.product_id) ON v.sku = asked.sku
-LEFT JOIN prices m ON m.sku = asked.sku AND m.currency_code = :currency_code
+LEFT JOIN prices m ON m.sku = asked.sku AND m.currency_code = %(currency_code)s
 ORDER BY asked.position
-""")
+"""
 
 
 class ProductStore:
@@ -108,9 +104,7 @@ class ProductStore:
 
     async def get(self, ids: Sequence[str], field: str = "ids[{}]") -> list[Product]:
         """Read products, in the order asked. Raises ProductNotFound, naming `field` by position."""
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(_BY_ID, {"ids": list(ids)})
-            found = {row.id: _product(row) for row in rows}
+        found = {row.id: _product(row) for row in await self._database.rows(_BY_ID, {"ids": list(ids)})}
         missing = [(field.format(position), id_) for position, id_ in enumerate(ids) if id_.lower() not in found]
         if missing:
             raise ProductNotFound(missing)
@@ -120,8 +114,7 @@ class ProductStore:
         """Read products, newest first, each with the cursor that continues after it."""
         statement = _NEWEST_OF_ALL if category is None else _NEWEST_OF_CATEGORY
         parameters = {"category": category, "after": after, "limit": limit}
-        async with self._database.autocommit() as connection:
-            return [(_product(row), row.id) for row in await connection.execute(statement, parameters)]
+        return [(_product(row), row.id) for row in await self._database.rows(statement, parameters)]
 
     async def best(
         self, search: Search, category: str | None, after: str | None, limit: int
@@ -138,14 +131,11 @@ class ProductStore:
             "after": id_ or None,
             "limit": limit,
         }
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(_BEST, parameters)
-            return [(_product(row), f"{row.rank}/{row.id}") for row in rows]
+        return [(_product(row), f"{row.rank}/{row.id}") for row in await self._database.rows(_BEST, parameters)]
 
     async def prices(self, skus: Sequence[str], currency_code: str) -> list[PricedVariant]:
         """Read the present prices, in the order asked. Raises UnknownSku."""
-        async with self._database.autocommit() as connection:
-            rows = list(await connection.execute(_PRICES, {"skus": list(skus), "currency_code": currency_code}))
+        rows = await self._database.rows(_PRICES, {"skus": list(skus), "currency_code": currency_code})
         missing = [(position, row.sku) for position, row in enumerate(rows) if row.minor_units is None]
         if missing:
             raise UnknownSku(missing, currency_code)
@@ -160,9 +150,9 @@ class ProductStore:
         ]
 
 
-async def _add_variants(connection: AsyncConnection, product: Product) -> None:
+async def _add_variants(connection: Connection, product: Product) -> None:
     skus = [variant.sku for variant in product.variants]
-    rows = await connection.execute(
+    rows = await connection.rows(
         _ADD_VARIANTS,
         {
             "id": product.id,
@@ -204,7 +194,7 @@ def _columns(product: Product) -> dict[str, Any]:
     }
 
 
-def _product(row: Row[Any]) -> Product:
+def _product(row: Row) -> Product:
     return Product(
         id=row.id,
         name=row.name,

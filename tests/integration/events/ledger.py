@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import text
 
 from deploy.native.provision.postgres import Connection as Session
 from services.common.consumer import Connection, Consumer, ReceivedEvent
@@ -31,7 +30,7 @@ CREATE TABLE effects (
     sequence bigint NOT NULL
 );
 """
-ENTER = text("INSERT INTO effects (event_id, key, sequence) VALUES (:id, :key, :sequence)")
+ENTER = "INSERT INTO effects (event_id, key, sequence) VALUES (%(id)s, %(key)s, %(sequence)s)"
 
 Fault = Exception | type[Exception]
 
@@ -96,11 +95,10 @@ class Ledger:
 
     async def effects(self) -> Mapping[str, list[int]]:
         """Return the sequence numbers that took effect, by key, in the order they did."""
-        async with self.database.autocommit() as connection:
-            rows = await connection.execute(
-                text("SELECT key, array_agg(sequence ORDER BY number) AS numbers FROM effects GROUP BY key")
-            )
-            return {row.key: list(row.numbers) for row in rows}
+        rows = await self.database.rows(
+            "SELECT key, array_agg(sequence ORDER BY number) AS numbers FROM effects GROUP BY key"
+        )
+        return {row.key: list(row.numbers) for row in rows}
 
     async def reaches(self, count: int) -> None:
         """Wait until there are so many effects."""
@@ -108,5 +106,4 @@ class Ledger:
 
     async def count(self, table: str = "effects") -> int:
         """Count the rows of a table."""
-        async with self.database.autocommit() as connection:
-            return int((await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one())  # noqa: S608
+        return int((await self.database.row(f"SELECT count(*) FROM {table}")).count)  # noqa: S608

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
+from psycopg import Rollback
 from psycopg.errors import InsufficientPrivilege
-from sqlalchemy import text
 
 from deploy.native import secrets
 from deploy.native.provision.postgres import connect, url
@@ -25,10 +25,10 @@ from tests.integration.events.ledger import settings_for
 
 TOPIC = "product-events"
 SERVICES = ["auth", "product", "inventory", "payment", "order", "notification"]
-INSERT = text("""
+INSERT = """
 INSERT INTO events (aggregate_type, aggregate_id, sequence, type, payload, actor)
-VALUES ('product', :id, 1, 'ordermesh.product.v1.ProductCreated', :payload, 'service:tests')
-""")
+VALUES ('product', %(id)s, 1, 'ordermesh.product.v1.ProductCreated', %(payload)s, 'service:tests')
+"""
 
 
 @pytest_asyncio.fixture
@@ -85,7 +85,7 @@ async def test_nothing_is_published_of_a_transaction_that_is_rolled_back(product
     begin = broker.ends(TOPIC)
     async with products.transaction() as connection:
         await connection.execute(INSERT, {"id": undone, "payload": b""})
-        await connection.rollback()
+        raise Rollback
     async with products.transaction() as connection:
         await connection.execute(INSERT, {"id": done, "payload": b""})
     found = broker.follow(begin, {undone.encode(), done.encode()}, 1)

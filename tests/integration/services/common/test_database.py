@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from psycopg import IntegrityError
 
 from mesh import errors
 from services.common import database as module
@@ -36,22 +35,22 @@ async def database(postgres: Postgres) -> AsyncIterator[Database]:
 async def names(database: Database) -> list[str]:
     """Read the names of all toys."""
     async with database.autocommit() as connection:
-        return list((await connection.execute(text("SELECT name FROM toys ORDER BY id"))).scalars())
+        return [row.name for row in await connection.rows("SELECT name FROM toys ORDER BY id")]
 
 
 async def rename(database: Database, toy: int) -> None:
     """Change a toy in a transaction."""
     async with database.transaction() as connection:
-        await connection.execute(text("UPDATE toys SET name = 'new' WHERE id = :toy"), {"toy": toy})
+        await connection.execute("UPDATE toys SET name = 'new' WHERE id = %(toy)s", {"toy": toy})
 
 
 async def renaming_then(database: Database, statement: str) -> None:
     """Change all toys, then run a statement in the same transaction, or refuse when there is none."""
     async with database.transaction() as connection:
-        await connection.execute(text("UPDATE toys SET name = 'new'"))
+        await connection.execute("UPDATE toys SET name = 'new'")
         if not statement:
             raise errors.FailedPrecondition("no")
-        await connection.execute(text(statement))
+        await connection.execute(statement)
 
 
 async def test_a_migrated_database_is_healthy(database: Database) -> None:
@@ -129,7 +128,7 @@ async def test_an_error_of_ours_passes_through_a_transaction_and_undoes_it(datab
 async def test_who_waits_too_long_for_a_lock_is_told_to_try_again(database: Database) -> None:
     """Somebody else holds it; the same call may do better in a second."""
     async with database.transaction() as connection:
-        await connection.execute(text("SELECT FROM toys WHERE id = 1 FOR UPDATE"))
+        await connection.execute("SELECT FROM toys WHERE id = 1 FOR UPDATE")
         with pytest.raises(errors.Unavailable) as failure:
             await rename(database, 1)
     assert failure.value.reason == "LOCK_TIMEOUT"
@@ -140,7 +139,7 @@ async def test_a_statement_that_takes_too_long_is_stopped(database: Database) ->
     """No message of the driver and nothing of the statement leaves."""
     with pytest.raises(errors.DeadlineExceeded) as failure:
         async with database.autocommit() as connection:
-            await connection.execute(text("SELECT pg_sleep(5)"))
+            await connection.execute("SELECT pg_sleep(5)")
     assert failure.value.reason == "STATEMENT_TIMEOUT"
     assert "pg_sleep" not in failure.value.message
 
@@ -153,7 +152,7 @@ async def test_of_two_who_wait_for_each_other_one_is_told_to_start_over(postgres
     async def crossing(opened: Database, *toys: int) -> None:
         async with opened.transaction() as connection:
             for toy in toys:
-                await connection.execute(text("UPDATE toys SET name = 'x' WHERE id = :toy"), {"toy": toy})
+                await connection.execute("UPDATE toys SET name = 'x' WHERE id = %(toy)s", {"toy": toy})
                 if toy == toys[0]:
                     await both.wait()
 
@@ -177,10 +176,10 @@ async def test_a_pool_that_is_used_up_is_unavailable(
         await small.ping()
 
 
-@pytest.mark.parametrize("statement", ["SELECT CAST(:value AS text)", "SELECT CAST(:json AS jsonb)"])
+@pytest.mark.parametrize("statement", ["SELECT CAST(%(value)s AS text)", "SELECT CAST(%(json)s AS jsonb)"])
 async def test_a_text_that_postgresql_can_not_keep_is_the_callers_mistake(database: Database, statement: str) -> None:
     """It has no NUL characters, which a contract's string may hold."""
     with pytest.raises(errors.InvalidArgument) as failure:
         async with database.autocommit() as connection:
-            await connection.execute(text(statement), {"value": "a\0b", "json": '"a\\u0000b"'})
+            await connection.execute(statement, {"value": "a\0b", "json": '"a\\u0000b"'})
     assert failure.value.reason == "TEXT_INVALID"

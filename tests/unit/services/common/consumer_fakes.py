@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from mesh import errors
 from services.common.inbox import Taken
 from services.common.parked import DeadLetter, ParkedEvent, Reason, State
+from services.common.pool import Connection
 from services.common.received import ReceivedEvent, Record
 from services.common.subscription import Answer, Change, MembershipLostError, Partition
 
@@ -54,13 +53,13 @@ class MemoryDatabase:
     numbers: int = 0
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """Undo everything when something inside fails."""
         if self.away:
             raise errors.Unavailable("the database can't be used at this moment")
         before = copy.deepcopy(self.tables)
         try:
-            yield cast("AsyncConnection", self)
+            yield cast("Connection", self)
         except BaseException:
             self.tables = before
             raise
@@ -71,7 +70,7 @@ class MemoryDatabase:
             self.away -= 1
             raise errors.Unavailable("the database can't be used at this moment")
 
-    async def take(self, _: AsyncConnection, record: Record, event_id: str) -> Taken:
+    async def take(self, _: Connection, record: Record, event_id: str) -> Taken:
         """Take an event as services.common.inbox does."""
         if event_id in self.tables.inbox:
             return Taken.DUPLICATE
@@ -80,7 +79,7 @@ class MemoryDatabase:
         self.tables.inbox.add(event_id)
         return Taken.NEW
 
-    async def take_parked(self, _: AsyncConnection, event_id: str) -> Taken:
+    async def take_parked(self, _: Connection, event_id: str) -> Taken:
         """Take a parked event."""
         if event_id in self.tables.inbox:
             return Taken.DUPLICATE
@@ -110,7 +109,7 @@ class MemoryDatabase:
             )
         )
 
-    async def next(self, _: AsyncConnection) -> ParkedEvent | None:
+    async def next(self, _: Connection) -> ParkedEvent | None:
         """Return the first that waits and is the first of its key."""
         seen: set[bytes] = set()
         for event in self.tables.parked:
@@ -119,7 +118,7 @@ class MemoryDatabase:
             seen.add(event.key)
         return None
 
-    async def remove(self, _: AsyncConnection, event: ParkedEvent) -> None:
+    async def remove(self, _: Connection, event: ParkedEvent) -> None:
         """Take it off the queue."""
         self.tables.parked.remove(event)
 
@@ -148,7 +147,7 @@ class Handled:
     database_goes_away: int = 0
     """For so many pings, with the next fault."""
 
-    async def __call__(self, _: AsyncConnection, event: ReceivedEvent) -> None:
+    async def __call__(self, _: Connection, event: ReceivedEvent) -> None:
         """Note the event's effect in the transaction, then fail if told to."""
         self.attempts.append(event.sequence)
         self.database.tables.effects.append(event.sequence)

@@ -1,0 +1,80 @@
+"""Connections to one database, kept for the next who needs one, a bounded number of them.
+
+Not psycopg_pool: while the server is away it lets callers wait in a queue and looks for the server ever more rarely.
+Here who needs a connection makes it: a server that is away is an error at once, and one that is back is used at once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+Row = Any
+"""A row, as a named tuple of its columns; the store that asked knows which."""
+
+Values = Mapping[str, Any]
+"""What a statement's %(name)s stand for."""
+
+
+class Connection(AsyncConnection[Row]):
+    """A connection that gives rows in one step."""
+
+    async def rows(self, statement: str, values: Values | None = None) -> list[Row]:
+        """Run a statement and return all its rows."""
+        return await (await self.execute(statement, values)).fetchall()
+
+    async def row(self, statement: str, values: Values | None = None) -> Row:
+        """Run a statement and return its first row; None when it has none."""
+        return await (await self.execute(statement, values)).fetchone()
+
+
+class PoolExhaustedError(Exception):
+    """All connections were in use for longer than anybody should wait."""
+
+
+class Pool:
+    """At most `size` connections."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, patience: float) -> None:
+        """`connect` makes one; `patience`: how many seconds to wait for one when all are in use."""
+        self._connect = connect
+        self._patience = patience
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[Connection] = []
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection. Raises PoolExhaustedError when none comes free, and whatever connecting raises."""
+        await self._turn()
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                yield connection
+            finally:
+                await self._take_back(connection)
+        finally:
+            self._turns.release()
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise PoolExhaustedError from None
+
+    async def _take_back(self, connection: Connection) -> None:
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            self._idle.append(connection)
+            return
+        if connection.broken:
+            # The server ended it, and most likely the others with it.
+            await self.close()
+        await connection.close()
