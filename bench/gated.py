@@ -46,8 +46,11 @@ def ready(order: order_pb2.Order) -> grpc.GenericRpcHandler:
 
 async def serve(identity: Files, order: order_pb2.Order) -> None:
     """Serve until standard input is closed, with the interceptors and the logging of mesh.server."""
-    tracing = configure_tracing(MeshSettings(service="bench", port=1, metrics_port=1))
-    gate = Gate(Contract.load(), CertifiedPeers(_domain(identity), Intentions({EDGE: Rule(allowed=True)})))
+    settings = MeshSettings(service="bench", port=1, metrics_port=1)
+    tracing = configure_tracing(settings)
+    gate = Gate(
+        Contract.load(), CertifiedPeers(_domain(identity), Intentions({EDGE: Rule(allowed=True)})), settings.max_calls
+    )
     server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
     server.add_generic_rpc_handlers((ready(order),))
     print(server.add_secure_port(f"{HOST}:0", _credentials(identity)), flush=True)

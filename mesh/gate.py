@@ -5,8 +5,10 @@ may not call, and every outcome, whichever layer made it, leaves through the sam
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any, NoReturn, Self
 
 import grpc
@@ -28,6 +30,8 @@ Method = Callable[[Any, Any], Any]
 OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 """What Consul's checks and tools call; they tell no more than that the service is there and its public contract."""
 
+RETRY_AFTER = timedelta(seconds=1)
+
 LONGEST_REQUEST_ID = 128
 """Every reply, log line and event repeats it."""
 
@@ -35,10 +39,12 @@ LONGEST_REQUEST_ID = 128
 class Gate(AsyncServerInterceptor):
     """Admits calls as their contract says. A method without a contract of ours is refused, but for OPEN_TO_ALL."""
 
-    def __init__(self, contract: Contract, peers: Peers) -> None:
-        """`peers` knows who calls."""
+    def __init__(self, contract: Contract, peers: Peers, most_at_once: int) -> None:
+        """`peers` knows who calls. Beyond `most_at_once` calls, further ones are turned away at once."""
         self._contract = contract
         self._peers = peers
+        self._most_at_once = most_at_once
+        self._at_once = 0
 
     async def intercept(
         self,
@@ -51,8 +57,9 @@ class Gate(AsyncServerInterceptor):
         if method_name.startswith(OPEN_TO_ALL):
             return await _pass_through(method, request_or_iterator, context)
         visit = Visit(context, method_name)
-        with visit:
+        with visit, self._counted():
             try:
+                self._require_room()
                 policy = self._policy(method_name)
                 call = self._admitted(policy, request_or_iterator, context, visit)
                 return await _answer(method, request_or_iterator, context, call, policy)
@@ -62,6 +69,21 @@ class Gate(AsyncServerInterceptor):
                 raise
             except Exception:  # noqa: BLE001 - the last door: what a defect says goes to the log, never to a caller
                 await visit.fail()
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._at_once += 1
+        try:
+            yield
+        finally:
+            self._at_once -= 1
+
+    def _require_room(self) -> None:
+        """Turn a call away while it costs nothing, rather than let all of them become late."""
+        if self._at_once > self._most_at_once:
+            raise errors.ResourceExhausted(
+                "too many calls at once; send it again a little later", reason="OVERLOADED", retry_after=RETRY_AFTER
+            )
 
     def _policy(self, method_name: str) -> MethodPolicy:
         policy = self._contract.method(method_name)
@@ -81,6 +103,8 @@ class Gate(AsyncServerInterceptor):
         claims = metadata.get(headers.CLAIMS, "")
         caller = admission.admit(policy, peer, claims)
         left = servicer_context.time_remaining()
+        if left is not None and left <= 0:
+            raise errors.DeadlineExceeded("the time was up before the call was begun", reason="DEADLINE_EXCEEDED")
         limit = policy.deadline.total_seconds()
         call = visit.begin(caller, time.monotonic() + (limit if left is None else min(limit, left)), claims)
         if isinstance(request, Message):

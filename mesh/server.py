@@ -37,6 +37,9 @@ SERVER_OPTIONS = (
     ("grpc.so_reuseport", 0),  # A second process on the port would take half of the connections: let it fail.
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    # Clients come back to whoever is there by then, and show the certificate they have by then.
+    ("grpc.max_connection_age_ms", 600_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
@@ -109,7 +112,7 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         intentions = Intentions()
         application.add_check("intentions", intentions.check)
         application.background("intentions", lambda stop: intentions.keep(settings, stop))
-        gate = Gate(contract, CertifiedPeers(identity.domain, intentions))
+        gate = Gate(contract, CertifiedPeers(identity.domain, intentions), settings.max_calls)
         server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
         await _serve(application, server, _stop_on_signals())

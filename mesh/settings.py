@@ -38,6 +38,7 @@ class MeshSettings(BaseSettings):
     log_level: str = "INFO"
     otlp_endpoint: str = Field(default="", description="where spans go; none are recorded when empty")
     trace_sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    max_calls: int = Field(default=512, gt=0, description="calls at once in this process; more are turned away")
     drain_seconds: float = Field(default=10.0, gt=0, description="how long calls may run on after a stop")
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - pydantic's own signature

@@ -7,10 +7,12 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.telemetry import get_logger
 from services.common.database import Database
 from services.common.dead_letter_topic import DeadLetterTopic
 from services.common.handling import Effects, Handler, Handling, Patience
@@ -21,9 +23,11 @@ from services.common.pool import Connection
 from services.common.received import ReceivedEvent
 from services.common.replays import Replays
 from services.common.settings import ServiceSettings
-from services.common.subscription import KafkaSubscription, Partition, Subscription
+from services.common.subscription import KafkaSubscription, MembershipLostError, Partition, Subscription
 
 __all__ = ["Connection", "Consumer", "Handler", "Member", "ReceivedEvent"]
+
+_log = get_logger(__name__)
 
 REPLAY_SECONDS: Final = 1.0
 
@@ -36,6 +40,8 @@ class Pace:
     poll: float = 0.2
     finish: float = 8.0
     """For the events in hand, when the process stops or partitions go."""
+    rejoin: float = 1.0
+    """Between one membership and the next."""
 
 
 class Consumer:
@@ -105,7 +111,17 @@ class Member:
         self._pace = pace or Pace()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until stopped. Polling never waits for handling: the group would take us for dead."""
+        """Consume until stopped."""
+        while not stop.is_set():
+            try:
+                await self._belong(stop)
+            except MembershipLostError as fault:
+                _log.warning("joining the group anew", error=str(fault))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._pace.rejoin)
+
+    async def _belong(self, stop: asyncio.Event) -> None:
+        """Be a member until stopped. Polling never waits for handling: the group would take us for dead."""
         work = _Work(self._subscribe(), Lanes(self._handle, self._pace.finish))
         try:
             await work.join()

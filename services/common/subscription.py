@@ -24,6 +24,10 @@ class Partition(NamedTuple):
     number: int
 
 
+class MembershipLostError(Exception):
+    """The membership can't go on; another can be begun."""
+
+
 Change = Callable[[Sequence[Partition]], Awaitable[None]]
 """Told which partitions came or go; the group waits until it returns."""
 
@@ -38,7 +42,10 @@ class Subscription(Protocol):
         """Join the group. `revoked` may still commit, `lost` may not: others have those partitions already."""
 
     async def poll(self, limit: int, seconds: float) -> list[Record]:
-        """Return what is there, as soon as anything is; it must be called again and again, or the group expels us."""
+        """Return what is there, as soon as anything is; it must be called again and again, or the group expels us.
+
+        Raises MembershipLostError.
+        """
 
     async def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Begin to tell the group where to begin next time; `answered` is told how it ended. False when it can't be."""
@@ -87,7 +94,7 @@ class KafkaSubscription:
         )
 
     async def poll(self, limit: int, seconds: float) -> list[Record]:
-        """Return what is there, as soon as anything is. Raises KafkaException when the client has to be made anew."""
+        """Return what is there, as soon as anything is. Raises MembershipLostError."""
         # consume() alone would wait until it has `limit` messages, or the time is up.
         first = await self._joined.poll(seconds)
         if first is None:
@@ -161,7 +168,8 @@ def _is_record(message: Message) -> bool:
     if error is None:
         return True
     if error.fatal():
-        raise KafkaException(error)
+        # Such as FENCED_INSTANCE_ID, when a broker that was away gets a commit that was on its way under our old name.
+        raise MembershipLostError(str(error))
     if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         _log.info("topic does not exist yet; waiting for it", topic=message.topic())
     else:

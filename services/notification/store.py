@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg import IntegrityError
+
 from services.common import events
 from services.common.database import Connection, Database, Row
 from services.notification.domain import (
@@ -101,7 +103,11 @@ class NotificationStore:
         if notification.state is not State.PENDING:
             statement = _SAVE_ENDED
             parameters |= events.parameters(event_of(notification))
-        (saved,) = await self._database.row(statement, parameters)
+        try:
+            (saved,) = await self._database.row(statement, parameters)
+        except IntegrityError:
+            # Its lease had ended, and somebody else recorded an attempt of this number.
+            return False
         return bool(saved)
 
     async def get(self, notification_id: str) -> Notification:
@@ -124,7 +130,7 @@ def _columns(notification: Notification) -> dict[str, Any]:
         "customer_id": notification.customer_id,
         "channel": notification.channel,
         "template": notification.template,
-        "content": json.dumps(notification.content),
+        "content": json.dumps(dict(notification.content)),
         "state": notification.state,
         "version": notification.version,
         "request_id": notification.origin.request_id,

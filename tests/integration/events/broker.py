@@ -1,5 +1,6 @@
 """The stack's Kafka, with topics that come and go with a test."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -60,31 +61,47 @@ class Broker:
 
     def records(self, topic: str) -> list[Record]:
         """Read all there is, partition by partition."""
-        consumer = Consumer({**self._config, "group.id": "tests", "enable.partition.eof": True})
-        try:
-            places = [TopicPartition(topic, number, 0) for number in self._partitions(topic)]
-            left = sum(consumer.get_watermark_offsets(place, timeout=REQUEST_S)[1] for place in places)
-            consumer.assign(places)
+        with self._reader() as reader:
+            places = self._places(topic)
+            left = sum(reader.get_watermark_offsets(place, timeout=REQUEST_S)[1] for place in places)
+            reader.assign(places)
             found: list[Record] = []
             while len(found) < left:
-                found += [record_of(each) for each in consumer.consume(left, POLL_S) if each.error() is None]
-        finally:
-            consumer.close()
+                found += [record_of(each) for each in reader.consume(left, POLL_S) if each.error() is None]
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
-    def end(self, topic: str) -> int:
-        """Count what a topic has in all of its partitions."""
-        return len(self.records(topic))
+    def ends(self, topic: str) -> list[TopicPartition]:
+        """Where each partition ends now."""
+        with self._reader() as reader:
+            ends = (reader.get_watermark_offsets(place, timeout=REQUEST_S)[1] for place in self._places(topic))
+            return [TopicPartition(topic, number, end) for number, end in enumerate(ends)]
+
+    def follow(self, places: list[TopicPartition], keys: set[bytes], count: int) -> list[Record]:
+        """Wait for so many records of some keys, from these places on."""
+        found: list[Record] = []
+        end = time.monotonic() + REQUEST_S
+        with self._reader() as reader:
+            reader.assign(places)
+            while len(found) < count:
+                assert time.monotonic() < end, f"after {REQUEST_S:g} s there are only {found}"
+                come = [record_of(each) for each in reader.consume(100, POLL_S) if each.error() is None]
+                found += [record for record in come if record.key in keys]
+        return found
 
     def committed(self, group: str, topic: str) -> int:
         """How many events of a topic the group has told Kafka it is through with."""
         # Not by AdminClient.list_consumer_group_offsets: while a broker starts, librdkafka 2.16 crashes in it.
-        asking = Consumer({**self._config, "group.id": group})
-        try:
-            places = [TopicPartition(topic, number) for number in self._partitions(topic)]
-            return sum(max(0, place.offset) for place in asking.committed(places, timeout=REQUEST_S))
-        finally:
-            asking.close()
+        with self._reader(group) as reader:
+            return sum(max(0, each.offset) for each in reader.committed(self._places(topic), timeout=REQUEST_S))
 
-    def _partitions(self, topic: str) -> list[int]:
-        return sorted(self._admin.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions)
+    @contextmanager
+    def _reader(self, group: str = "tests") -> Iterator[Consumer]:
+        consumer = Consumer({**self._config, "group.id": group, "enable.auto.commit": False})
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+    def _places(self, topic: str) -> list[TopicPartition]:
+        numbers = sorted(self._admin.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions)
+        return [TopicPartition(topic, number, 0) for number in numbers]

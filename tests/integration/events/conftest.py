@@ -1,20 +1,24 @@
 """What these tests use of the running stack: its broker and its PostgreSQL, each with things of the tests' own."""
 
-import secrets
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from secrets import token_hex
 
 import pytest
 import pytest_asyncio
 from psycopg.sql import SQL, Identifier, Literal
 
+from deploy.native import components, secrets
 from deploy.native.provision.kafka import bootstrap
 from deploy.native.provision.postgres import HOST, connect
 from deploy.native.runtime import Runtime
 from services.common.database import Database
 from services.common.settings import ServiceSettings
+from tests.integration.conftest import CHECKOUT
 from tests.integration.events.broker import Broker
 from tests.integration.events.ledger import Ledger, create_tables, settings_for
+from tests.integration.postgres import Postgres
 
 PARTITIONS = 3
 
@@ -41,7 +45,7 @@ def topic(broker: Broker, group: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ledger_settings(stack: Runtime, broker: Broker) -> Iterator[ServiceSettings]:
     """Have a database in the stack's PostgreSQL, and a role that may enter nothing else."""
-    name, password = f"events_test_{uuid.uuid4().hex[:8]}", secrets.token_hex(16)
+    name, password = f"events_test_{uuid.uuid4().hex[:8]}", token_hex(16)
     database, role = Identifier(name), Identifier(name)
     with connect(stack) as session:
         session.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, Literal(password)))
@@ -66,3 +70,16 @@ async def ledger(stack: Runtime, ledger_settings: ServiceSettings) -> AsyncItera
         session.execute("TRUNCATE effects, inbox, parked_events")
     async with Database.open(ledger_settings) as database:
         yield Ledger(database, ledger_settings)
+
+
+@pytest.fixture(scope="session")
+def postgres(programs: components.Components) -> Iterator[Postgres]:
+    """Run another PostgreSQL, which may be stopped, and whose databases no service looks into."""
+    server = Postgres(Runtime.load(CHECKOUT, os.environ), programs)
+    try:
+        server.install()
+        with server.superuser("order") as session:
+            create_tables(session, secrets.app_role("order"))
+        yield server
+    finally:
+        server.remove()

@@ -3,21 +3,19 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deploy.native import components, secrets
+from deploy.native import secrets
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
 from services.common.database import Database
-from tests.integration.conftest import CHECKOUT
 from tests.integration.events.broker import Broker
 from tests.integration.events.conftest import PARTITIONS
 from tests.integration.events.consume import start
 from tests.integration.events.examples import events
-from tests.integration.events.ledger import Clerk, Ledger, create_tables, settings_for
+from tests.integration.events.ledger import Clerk, Ledger, settings_for
 from tests.integration.events.waiting import eventually
 from tests.integration.postgres import Postgres
 
@@ -64,19 +62,6 @@ async def test_a_consumer_can_be_stopped_while_the_broker_is_away(
         supervisor.run("kafka")
     async with ledger.consuming(topic, topic):
         await eventually(ledger.effects, ALL, within_s=RECOVERY_S)
-
-
-@pytest.fixture(scope="module")
-def postgres(programs: components.Components) -> Iterator[Postgres]:
-    """Run a PostgreSQL that may be stopped."""
-    server = Postgres(Runtime.load(CHECKOUT, os.environ), programs)
-    try:
-        server.install()
-        with server.superuser("order") as session:
-            create_tables(session, "order_app")
-        yield server
-    finally:
-        server.remove()
 
 
 async def test_a_database_that_is_stopped_is_waited_for(broker: Broker, postgres: Postgres, topic: str) -> None:

@@ -247,6 +247,33 @@ async def test_a_caller_who_waits_less_is_believed(caller: Caller, warehouse: Wa
     assert 1.0 < (usual.remaining() or 0) <= 2.0
 
 
+async def test_more_calls_than_there_is_room_for_are_turned_away_at_once(
+    warehouse: Warehouse, contract: Contract
+) -> None:
+    """Those inside are not disturbed, and there is room again when they are done."""
+    go_on, inside = asyncio.Event(), asyncio.Barrier(3)
+
+    async def wait(_: object) -> Message:
+        await inside.wait()
+        await go_on.wait()
+        return inventory_pb2.Stock(sku="A")
+
+    warehouse.answer = wait
+    async with (
+        listening(warehouse, contract, most_at_once=2) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        caller = Caller(channel)
+        under_way = [caller.start(STOCK, EDGE), caller.start(STOCK, EDGE)]
+        await inside.wait()
+        failure = await caller.fails(STOCK, EDGE)
+        assert (failure.code(), reason(failure)) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+        go_on.set()
+        assert [(await each).sku for each in under_way] == ["A", "A"]
+        warehouse.answer = None
+        await caller.ask(STOCK, EDGE)
+
+
 async def test_a_method_without_a_contract_is_refused(warehouse: Warehouse) -> None:
     """What nobody wrote a policy for is open to nobody."""
     async with listening(warehouse, Contract({})) as address, grpc.aio.insecure_channel(address) as channel:

@@ -62,9 +62,9 @@ class Warehouse(inventory_grpc.InventoryServiceServicer):
 
 
 @asynccontextmanager
-async def listening(servicer: Warehouse, contract: Contract) -> AsyncIterator[str]:
+async def listening(servicer: Warehouse, contract: Contract, most_at_once: int = 512) -> AsyncIterator[str]:
     """Serve on a free port and give the address."""
-    server = grpc.aio.server(interceptors=(Gate(contract, SaidPeers()),), options=SERVER_OPTIONS)
+    server = grpc.aio.server(interceptors=(Gate(contract, SaidPeers(), most_at_once),), options=SERVER_OPTIONS)
     inventory_grpc.add_InventoryServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port(f"{HOST}:0")
     await server.start()

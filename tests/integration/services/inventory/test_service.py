@@ -43,7 +43,7 @@ class Inventory:
 async def inventory(store: InventoryStore) -> AsyncIterator[Inventory]:
     """Serve and connect."""
     async with AsyncExitStack() as stack:
-        server = grpc.aio.server(interceptors=(Gate(Contract.load(), SaidPeers()),))
+        server = grpc.aio.server(interceptors=(Gate(Contract.load(), SaidPeers(), 512),))
         inventory_grpc.add_InventoryServiceServicer_to_server(InventoryService(store), server)
         port = server.add_insecure_port(f"{HOST}:0")
         await server.start()

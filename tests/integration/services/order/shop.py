@@ -154,7 +154,7 @@ async def _database(postgres: Postgres, service: str) -> AsyncIterator[Database]
 
 @asynccontextmanager
 async def _listening(contract: Contract, add: Any, servicer: object) -> AsyncIterator[str]:  # noqa: ANN401 - generated
-    server = grpc.aio.server(interceptors=(Gate(contract, SaidPeers()),), options=SERVER_OPTIONS)
+    server = grpc.aio.server(interceptors=(Gate(contract, SaidPeers(), 512),), options=SERVER_OPTIONS)
     add(servicer, server)
     port = server.add_insecure_port(f"{HOST}:0")
     await server.start()

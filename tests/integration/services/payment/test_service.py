@@ -57,7 +57,7 @@ class Payments:
 async def payments(cashier: Cashier, store: PaymentStore) -> AsyncIterator[Payments]:
     """Serve and connect."""
     async with AsyncExitStack() as stack:
-        server = grpc.aio.server(interceptors=(Gate(Contract.load(), SaidPeers()),))
+        server = grpc.aio.server(interceptors=(Gate(Contract.load(), SaidPeers(), 512),))
         payment_grpc.add_PaymentServiceServicer_to_server(PaymentService(cashier, store), server)
         port = server.add_insecure_port(f"{HOST}:0")
         await server.start()

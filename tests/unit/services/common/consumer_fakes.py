@@ -13,7 +13,7 @@ from services.common.inbox import Taken
 from services.common.parked import DeadLetter, ParkedEvent, Reason, State
 from services.common.pool import Connection
 from services.common.received import ReceivedEvent, Record
-from services.common.subscription import Answer, Change, Partition
+from services.common.subscription import Answer, Change, MembershipLostError, Partition
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TOPIC = "order-events"
@@ -193,6 +193,7 @@ class MemorySubscription:
         self.lost: Change | None = None
         self._answered: Answer | None = None
         self.silent = False
+        self.expelled = False
 
     async def join(self, assigned: Change, revoked: Change, lost: Change, answered: Answer) -> None:
         """Give all partitions."""
@@ -205,6 +206,8 @@ class MemorySubscription:
     async def poll(self, _limit: int, _seconds: float) -> list[Record]:
         """Return the next batch."""
         await asyncio.sleep(0)
+        if self.expelled:
+            raise MembershipLostError("fenced")
         return list(next(self._batches, ()))
 
     async def commit(self, offsets: Mapping[Partition, int]) -> bool:

@@ -12,7 +12,7 @@ from services.common.received import Record
 from services.common.subscription import Partition
 from tests.unit.services.common.consumer_fakes import TOPIC, MemorySubscription, record
 
-PACE = Pace(batch=10, poll=0.001, finish=0.5)
+PACE = Pace(batch=10, poll=0.001, finish=0.5, rejoin=0.001)
 FIRST, SECOND = Partition(TOPIC, 0), Partition(TOPIC, 1)
 
 
@@ -163,6 +163,21 @@ async def test_a_defect_in_handling_ends_the_run_instead_of_skipping_the_record(
         await running.task
     assert running.kafka.committed == []
     assert not running.kafka.joined
+
+
+async def test_a_member_that_was_expelled_joins_anew() -> None:
+    """The broker takes a static member that it has forgotten for an impostor."""
+    hands, stop = Hands(), asyncio.Event()
+    memberships = [MemorySubscription([[record(1)]], [FIRST]), MemorySubscription([[record(2)]], [FIRST])]
+    first, second = memberships
+    task = asyncio.create_task(Member(lambda: memberships.pop(0), hands.handle, PACE).run(stop))
+    await until(lambda: hands.done == [1])
+    first.expelled = True
+    await until(lambda: hands.done == [1, 2])
+    assert not first.joined
+    stop.set()
+    await task
+    assert second.offsets() == {FIRST: 3}
 
 
 async def test_a_lane_whose_record_waits_for_another_attempt_ends_at_a_stop() -> None:
