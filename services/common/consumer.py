@@ -8,7 +8,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,11 +57,12 @@ class Consumer:
         *,
         committed: Callable[[], None] | None = None,
         patience: Patience | None = None,
+        acts_on: Collection[str] | None = None,
     ) -> None:
         """`handler` has the effect of an event, in the transaction of `inbox_database` that it is given.
 
         It must act on nothing else: what reaches outside is done by a worker, from what the handler wrote, which
-        `committed` may wake.
+        `committed` may wake. `acts_on`: full names of the messages that it does anything for; None for all.
         """
         patience = patience or Patience()
         inbox = Inbox(inbox_database, group)
@@ -71,7 +72,14 @@ class Consumer:
         # The service's other work needs connections too.
         at_once = max(1, settings.database_pool_size // 2)
         handling = Handling(
-            group, effects, inbox=inbox, parking=parked, letters=letters, patience=patience, at_once=at_once
+            group,
+            effects,
+            inbox=inbox,
+            parking=parked,
+            letters=letters,
+            patience=patience,
+            at_once=at_once,
+            acts_on=acts_on,
         )
         self._member = Member(
             lambda: KafkaSubscription(settings.kafka_bootstrap, group, topics, settings.instance), handling.handle

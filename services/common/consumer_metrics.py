@@ -9,7 +9,7 @@ _LAG_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15
 
 CONSUMED = Counter(
     "ordermesh_consumer_events_total",
-    "Events brought to their end: handled, duplicate, parked or replayed.",
+    "Events brought to their end: handled, duplicate, ignored, parked or replayed.",
     ("group", "topic", "outcome"),
 )
 RETRIED = Counter(

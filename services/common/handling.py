@@ -6,7 +6,7 @@ event, and parking could not be recorded either.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -137,8 +137,12 @@ class Handling:
         letters: DeadLetters,
         patience: Patience,
         at_once: int = 5,
+        acts_on: Collection[str] | None = None,
     ) -> None:
-        """`group` names the consumer in metrics; `at_once` bounds how many handlers run side by side."""
+        """`group` names the consumer in metrics; `at_once` bounds how many handlers run side by side.
+
+        `acts_on`: types of the events that have an effect here; None for all. Others need no transaction.
+        """
         self._group = group
         self._turn = asyncio.Semaphore(at_once)
         self._effects = effects
@@ -146,6 +150,7 @@ class Handling:
         self._parking = parking
         self._letters = letters
         self._patience = patience
+        self._acts_on = acts_on
 
     async def handle(self, record: Record, stop: asyncio.Event) -> None:
         """Bring the record to its end. Raises StoppedError if `stop` is set while it waits for another attempt."""
@@ -153,6 +158,8 @@ class Handling:
         while True:
             try:
                 event = event_in(record)
+                if self._acts_on is not None and event.type not in self._acts_on:
+                    return metrics.CONSUMED.labels(self._group, record.topic, "ignored").inc()
                 outcome = await self._take_effect(record, event)
             except Exception as fault:  # noqa: BLE001 - whatever a handler raises must not stop the partition
                 tries += 1

@@ -12,6 +12,7 @@ from services.notification.adapters.smtp import MailServer
 from services.notification.causes import Causes
 from services.notification.delivery import Deliveries, Delivery
 from services.notification.domain import RetryPlan
+from services.notification.events import TOLD
 from services.notification.rendering import Writer
 from services.notification.service import NotificationService
 from services.notification.settings import NotificationSettings
@@ -51,7 +52,13 @@ async def build(app: server.Application) -> None:
         lease=timedelta(seconds=settings.delivery_lease_seconds),
     )
     consumer = Consumer(
-        settings, GROUP, [settings.orders_topic], Causes(store, now).handle, database, committed=deliveries.wake
+        settings,
+        GROUP,
+        [settings.orders_topic],
+        Causes(store, now).handle,
+        database,
+        committed=deliveries.wake,
+        acts_on=TOLD,
     )
 
     app.background("consumer", consumer.run)

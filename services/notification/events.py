@@ -37,6 +37,9 @@ _TOLD: Mapping[str, tuple[type[OrderEvent], Template]] = MappingProxyType(
     }
 )
 
+TOLD = frozenset(_TOLD)
+"""Full names of the events that customers hear of."""
+
 _PUBLISHED: Mapping[State, Callable[..., Message]] = MappingProxyType(
     {
         State.SENT: notification_events_pb2.NotificationSent,

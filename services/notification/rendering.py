@@ -7,7 +7,8 @@ the text, and templates run in Jinja2's sandbox.
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
-from email.headerregistry import Address
+from email import policy
+from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,6 +24,22 @@ from services.notification.domain import Notification
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _NANOS: Final = Decimal(10) ** -9
 _LONGEST_NAME: Final = 200
+
+
+class _Headers(HeaderRegistry):
+    """Makes the class of a header once; Python's own makes one for every header of every e-mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a class made up at run time
+        if name.lower() not in self._made:
+            self._made[name.lower()] = super().__getitem__(name)
+        return self._made[name.lower()]
+
+
+_POLICY: Final = policy.default.clone(header_factory=_Headers())
 
 
 class UnwritableError(Exception):
@@ -42,6 +59,7 @@ class Writer:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            auto_reload=False,
         )
         self._templates.filters.update(line=one_line, money=money)
 
@@ -55,7 +73,7 @@ class Writer:
     def _write(self, notification: Notification, to: Address) -> EmailMessage:
         values = {**notification.content, "name": to.display_name}
         folder = notification.template.value
-        message = EmailMessage()
+        message = EmailMessage(_POLICY)
         message["From"] = self._sender
         message["To"] = to
         message["Subject"] = one_line(self._render(f"{folder}/subject.txt", values))

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any, cast
 
-from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 from google.type import postal_address_pb2
 
@@ -43,7 +43,7 @@ def order_to_proto(order: Order) -> order_pb2.Order:
         state=order_pb2.Order.State.Value(order.state),
         lines=[_line_to_proto(line) for line in order.lines],
         total=money_to_proto(order.total),
-        shipping_address=ParseDict(dict(order.shipping_address), postal_address_pb2.PostalAddress()),
+        shipping_address=postal_address_pb2.PostalAddress(**cast("dict[str, Any]", order.shipping_address)),
         payment_id=order.payment_id or "",
         reservation_id=order.reservation_id or "",
         cancel_reason=order.cancel_reason,

@@ -10,23 +10,23 @@ from services.notification.delivery import RefusedError, UnreachableError
 _log = get_logger(__name__)
 
 _PERMANENT = 500
+_CLOSING = 421
 
 
 class MailServer:
-    """A mail server as a delivery.Mailer; each e-mail has its own connection."""
+    """A mail server as a delivery.Mailer. Connections are kept for the next e-mails, one e-mail at a time on each."""
 
     def __init__(self, host: str, port: int, timeout_seconds: float) -> None:
         """Nothing is connected yet."""
         self._host = host
         self._port = port
         self._timeout = timeout_seconds
+        self._idle: list[aiosmtplib.SMTP] = []
 
     async def send(self, message: EmailMessage) -> str:
         """Return what the server said when it took the message. Raises RefusedError and UnreachableError."""
         try:
-            _, reply = await aiosmtplib.send(
-                message, hostname=self._host, port=self._port, timeout=self._timeout, start_tls=False
-            )
+            return await self._send(message)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             raise _error(refused.recipients[0].code, refused.recipients[0].message) from refused
         except aiosmtplib.SMTPResponseException as refused:
@@ -37,6 +37,29 @@ class MailServer:
             raise UnreachableError("the mail server can't be reached") from fault
         except ValueError as fault:
             raise RefusedError(f"the message can't be sent: {fault}") from fault
+
+    async def _send(self, message: EmailMessage) -> str:
+        # That a server ended a connection which it found too old says nothing of this message.
+        while self._idle:
+            try:
+                return await self._send_by(self._idle.pop(), message)
+            except aiosmtplib.SMTPServerDisconnected:
+                continue
+            except aiosmtplib.SMTPResponseException as refused:
+                if refused.code != _CLOSING:
+                    raise
+        client = aiosmtplib.SMTP(hostname=self._host, port=self._port, timeout=self._timeout, start_tls=False)
+        await client.connect()
+        return await self._send_by(client, message)
+
+    async def _send_by(self, client: aiosmtplib.SMTP, message: EmailMessage) -> str:
+        try:
+            _, reply = await client.send_message(message)
+        except BaseException:
+            # Where the conversation stands is not known, or not worth knowing.
+            client.close()
+            raise
+        self._idle.append(client)
         return reply
 
 

@@ -1,0 +1,62 @@
+"""The context of a trace travels from call to call also when nothing is recorded."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from mesh import tracing
+from mesh.settings import MeshSettings
+
+CALLERS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACE = slice(3, 35)
+
+
+@dataclass
+class Hop(health_pb2_grpc.HealthServicer):
+    """Notes its trace, and calls on once."""
+
+    seen: list[str] = field(default_factory=list)
+    next: Any = None
+
+    async def Check(  # noqa: N802 - as the contract has it
+        self, request: health_pb2.HealthCheckRequest, _: object
+    ) -> health_pb2.HealthCheckResponse:
+        """Serve one call."""
+        self.seen.append(tracing.traceparent())
+        if len(self.seen) % 2 and self.next is not None:
+            await self.next.Check(request)
+        return health_pb2.HealthCheckResponse()
+
+
+@pytest_asyncio.fixture
+async def hop() -> AsyncIterator[Hop]:
+    """Run a server that calls itself, with nowhere to send spans to."""
+    provider = tracing.configure_tracing(MeshSettings(service="test", port=1, metrics_port=2))
+    servicer, server = Hop(), grpc.aio.server(interceptors=(tracing.server_interceptor(provider),))
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    async with grpc.aio.insecure_channel(address, interceptors=tracing.client_interceptors(provider)) as channel:
+        servicer.next = health_pb2_grpc.HealthStub(channel)
+        yield servicer
+    await server.stop(None)
+
+
+async def test_a_callers_trace_goes_on(hop: Hop) -> None:
+    """What a caller began is told to whoever is called next."""
+    await hop.next.Check(health_pb2.HealthCheckRequest(), metadata=(("traceparent", CALLERS),))
+    assert [each[TRACE] for each in hop.seen] == [CALLERS[TRACE]] * 2
+
+
+async def test_a_trace_is_begun_where_there_is_none_or_none_that_can_be_read(hop: Hop) -> None:
+    """Both calls of a request have the same one, those of another request another."""
+    await hop.next.Check(health_pb2.HealthCheckRequest())
+    await hop.next.Check(health_pb2.HealthCheckRequest(), metadata=(("traceparent", "nonsense"),))
+    first, then, other, later = (each[TRACE] for each in hop.seen)
+    assert first == then
+    assert other == later
+    assert first != other
