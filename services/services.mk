@@ -2,7 +2,10 @@
 
 ##@ Services
 
+# The folder of the stack that is meant, as deploy/native/runtime.py has it.
+STACK = $(or $(ORDERMESH_RUN),$(if $(filter-out 0,$(ORDERMESH_PORT_OFFSET)),.run/test,.run))
+
 .PHONY: dlq
 dlq: proto ## Events a service could not handle (t=order-events do=list|show|replay|discard id=… s=notification)
-	@ORDERMESH_ENV_FILE=.run/env/$(or $(s),notification).env $(PYTHON) -m services.common.dead_letters \
+	@ORDERMESH_ENV_FILE=$(STACK)/env/$(or $(s),notification).env $(PYTHON) -m services.common.dead_letters \
 	  --service $(or $(s),notification) $(or $(do),list) $(t) $(id)

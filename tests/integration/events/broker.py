@@ -94,6 +94,11 @@ class Broker:
         with self._reader(group) as reader:
             return sum(max(0, each.offset) for each in reader.committed(self._places(topic), timeout=REQUEST_S))
 
+    def members(self, group: str) -> set[str]:
+        """Name the members of a group that have partitions."""
+        told = self._admin.describe_consumer_groups([group], request_timeout=REQUEST_S)[group].result(REQUEST_S)
+        return {each.group_instance_id for each in told.members if each.assignment.topic_partitions}
+
     @contextmanager
     def _reader(self, group: str = "tests") -> Iterator[Consumer]:
         consumer = Consumer({**self._config, "group.id": group, "enable.auto.commit": False})

@@ -6,8 +6,8 @@ import random
 from tests.integration.events.broker import Broker
 from tests.integration.events.conftest import PARTITIONS
 from tests.integration.events.examples import event, events
-from tests.integration.events.ledger import Ledger
-from tests.integration.events.waiting import eventually
+from tests.integration.events.ledger import Clerk, Ledger
+from tests.integration.events.waiting import eventually, until
 
 KEYS = [f"o{number}" for number in range(7)]
 
@@ -46,6 +46,25 @@ async def test_a_clean_stop_tells_kafka_how_far_it_came(broker: Broker, ledger: 
     assert broker.committed(group, topic) == handled
     async with ledger.consuming(group, topic):
         await eventually(ledger.effects, {key: list(range(1, 101)) for key in KEYS})
+
+
+async def test_a_member_that_joins_takes_partitions_over_and_order_holds(
+    broker: Broker, ledger: Ledger, topic: str
+) -> None:
+    """In the middle of the work: what the first has in hand, it finishes and commits before the other begins."""
+    newcomer = Ledger(ledger.database, ledger.settings.model_copy(update={"port": 2}))
+    broker.send(events(topic, KEYS, 60, PARTITIONS))
+    async with ledger.consuming(topic, topic, Clerk(pause_s=0.01)):
+        await ledger.reaches(50)
+        async with newcomer.consuming(topic, topic, Clerk(pause_s=0.01)):
+            await until(lambda: members(broker, topic), lambda found: len(found) == 2)
+            await eventually(ledger.effects, {key: list(range(1, 61)) for key in KEYS})
+            await eventually(lambda: asyncio.to_thread(broker.committed, topic, topic), 60 * len(KEYS))
+
+
+async def members(broker: Broker, group: str) -> set[str]:
+    """Name the members of a group that have partitions."""
+    return broker.members(group)
 
 
 async def test_a_topic_that_is_not_there_yet_is_waited_for(broker: Broker, ledger: Ledger, group: str) -> None:
