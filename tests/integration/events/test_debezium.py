@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
+from psycopg import Rollback
 from psycopg.errors import InsufficientPrivilege
 
 from deploy.native import secrets
@@ -84,7 +85,7 @@ async def test_nothing_is_published_of_a_transaction_that_is_rolled_back(product
     begin = broker.ends(TOPIC)
     async with products.transaction() as connection:
         await connection.execute(INSERT, {"id": undone, "payload": b""})
-        await connection.rollback()
+        raise Rollback
     async with products.transaction() as connection:
         await connection.execute(INSERT, {"id": done, "payload": b""})
     found = broker.follow(begin, {undone.encode(), done.encode()}, 1)
