@@ -52,7 +52,7 @@ async def test_targets_take_turns_at_each_number_of_callers(monkeypatch: pytest.
 
         return Target(name, call, os.getpid())
 
-    found = await calls.compare([target("echo"), target("order")], (1, 2), seconds=0.05)
+    found = await calls.compare([target("echo"), target("order")], (1, 2), seconds=0.5)
     assert [(each.target, each.clients) for each in found] == [("echo", 1), ("order", 1), ("echo", 2), ("order", 2)]
     assert all(each.outcome.good for each in found)
     assert [name for name, _ in itertools.groupby(called)] == ["echo", "order"] * 2 * calls.TURNS
