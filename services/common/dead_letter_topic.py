@@ -17,8 +17,8 @@ from services.common.received import Record
 
 SUFFIX = ".dlq"
 HEADER_PREFIX = "dlq_"
-_CONFIRM_SECONDS = 20.0
-_FETCH_SECONDS = 15.0
+_CONFIRM_SECONDS = 5.0
+_FETCH_SECONDS = 10.0
 _LONGEST_ERROR = 2000
 # Which records are too large is for the topic to say; the client's own limit of 1 MB would keep some here for ever.
 _LARGEST_BYTES = 64 * 1024 * 1024

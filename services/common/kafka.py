@@ -18,8 +18,9 @@ def client_config(bootstrap: str, name: str) -> ClientConfig:
         # After a broker was away: look for it again at once, not after librdkafka's ten seconds.
         "reconnect.backoff.max.ms": 500,
         "topic.metadata.refresh.interval.ms": 5_000,
-        # The brokers' names outlive them, so none need be looked up anew: that would be tried 20 times a second.
-        "metadata.recovery.strategy": "none",
+        # A broker that starts tells for a moment of no brokers at all. Whoever believes it, and may not go back to
+        # `bootstrap.servers`, is cut off for good.
+        "metadata.recovery.strategy": "rebootstrap",
         "log_level": 3,
         "logger": logging.getLogger("librdkafka"),
     }
