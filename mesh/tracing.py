@@ -1,7 +1,7 @@
 """Traces by OpenTelemetry's own gRPC instrumentation. Without a place to send spans to, only their context travels.
 
-The latter by interceptors of our own: the instrumentation would begin a span, and end it, for nobody to see; that is a
-tenth of what a call costs.
+The latter by interceptors of our own: the instrumentation would begin a span, and end it, for nobody to see. An empty
+call takes 331 µs of both sides' CPU with it, 234 with ours, 212 with neither.
 """
 
 from collections.abc import Awaitable, Callable

@@ -38,6 +38,10 @@ class Pace:
 
     batch: int = 500
     poll: float = 0.2
+    commit: float = 0.2
+    """Between commits of offsets, each of which the broker writes to its log. What is not committed comes again, and
+    the inbox knows it."""
+
     finish: float = 8.0
     """For the events in hand, when the process stops or partitions go."""
     rejoin: float = 1.0
@@ -138,6 +142,7 @@ class _Work:
         self._subscription = subscription
         self._lanes = lanes
         self._unanswered = 0
+        self._commit_at = 0.0
 
     async def join(self) -> None:
         await self._subscription.join(self._assigned, self._revoked, self._lost, self._answered)
@@ -149,8 +154,9 @@ class _Work:
             await self._subscription.pause(full)
         if low := self._lanes.to_resume():
             await self._subscription.resume(low)
-        if not self._unanswered:
-            await self._commit()
+        now = asyncio.get_running_loop().time()
+        if not self._unanswered and now >= self._commit_at and await self._commit():
+            self._commit_at = now + pace.commit
 
     async def leave(self) -> None:
         try:
@@ -158,9 +164,10 @@ class _Work:
         finally:
             await self._subscription.leave()
 
-    async def _commit(self) -> None:
-        if (offsets := self._lanes.done()) and await self._subscription.commit(offsets):
-            self._unanswered += 1
+    async def _commit(self) -> bool:
+        begun = bool(offsets := self._lanes.done()) and await self._subscription.commit(offsets)
+        self._unanswered += begun
+        return begun
 
     async def _answered(self, offsets: Mapping[Partition, int]) -> None:
         self._unanswered -= 1
