@@ -15,7 +15,6 @@ kept.execute("CREATE TABLE IF NOT EXISTS orders (id TEXT, lines INTEGER)")
 settings = {"bootstrap.servers": broker, "group.id": "confirmed-orders"}
 settings |= {"auto.offset.reset": "earliest"}  # A new group begins with the oldest event that is kept.
 settings |= {"enable.auto.commit": False}  # Offsets are committed below, after the effect.
-settings |= {"session.timeout.ms": 6000}  # How soon its partitions are given to others when it was killed.
 settings |= {"session.timeout.ms": 6000}  # If this one is killed, another goes on after so long.
 consumer = Consumer(settings)
 consumer.subscribe([topic])
