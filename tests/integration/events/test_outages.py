@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.native import secrets
+from deploy.native.provision.connect import connectors
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
 from services.common.database import Database
@@ -25,6 +27,13 @@ ALL = {key: list(range(1, EACH + 1)) for key in KEYS}
 SLOW = Clerk(pause_s=0.01)
 RECOVERY_S = 60.0
 STOP_S = 10.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def whole_again(stack: Runtime) -> Iterator[None]:
+    """Leave the stack as it was found: events flow, for the tests that come next."""
+    yield
+    connectors(stack)
 
 
 @pytest.fixture
