@@ -80,6 +80,7 @@ test-unit: proto xds ## Unit tests: no server, seconds
 
 .PHONY: test
 test: lint ## Everything: lint, then unit, contract, integration and end-to-end tests
+	$(PYTHON) -m deploy.native install
 	$(PYTHON) -m pytest $(TESTS) $(A)
 
 .PHONY: docs

@@ -12,8 +12,6 @@ from mesh import errors, headers
 from mesh.context import Caller
 from mesh.contract import AccessKind, MethodPolicy
 
-NO_CLAIMS = Caller()
-
 
 @functools.lru_cache(maxsize=4096)
 def end_user(claims: str, peer: str) -> Caller:

@@ -9,6 +9,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from deploy.native import components
+from deploy.native.errors import InstallError
 from deploy.native.runtime import Runtime
 from gateway.envoy import Json
 from gateway.openapi import EXAMPLES, OpenApiError, describe
@@ -21,8 +22,9 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 def generator() -> Path:
     """Find protoc-gen-openapi, which a machine that has run no `make openapi` nor `make up` does not have."""
     versions = Runtime.load(CHECKOUT, os.environ).versions
-    found = components.locate(cache=components.cache_directory(), versions=versions).protoc_gen_openapi
-    if not found.exists():
+    try:
+        found = components.locate(cache=components.cache_directory(), versions=versions).protoc_gen_openapi
+    except InstallError:
         pytest.skip("protoc-gen-openapi is not installed; `make openapi` does it")
     return found
 
