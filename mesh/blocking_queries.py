@@ -1,6 +1,7 @@
 """Following what Consul knows: a query that waits on the agent's side until there is news."""
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -53,7 +54,9 @@ async def agent_of(settings: MeshSettings) -> AsyncIterator[Agent]:
     """Open a session with the agent that settings name."""
     token = settings.consul_token.get_secret_value()
     headers = {"X-Consul-Token": token} if token else {}
-    connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
+    encrypted = settings.consul_http.startswith("https:")
+    trusted = ssl.create_default_context(cafile=settings.consul_ca) if encrypted else True
+    connector = aiohttp.TCPConnector(limit=0, ssl=trusted)  # Each query holds its connection.
     async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
         yield Agent(http)
 

@@ -22,7 +22,8 @@ HIGHEST_PORT = 65535
 class ServiceTopology:
     """What a service is called in the database and on Kafka, how many of it run, and which others it may call.
 
-    `poll_ms` is how often Debezium asks the WAL of its database for news, in milliseconds.
+    `consumes` are topics, `caches` whether it may use Valkey. `poll_ms` is how often Debezium asks the WAL of its
+    database for news, in milliseconds.
     """
 
     database: str
@@ -30,6 +31,8 @@ class ServiceTopology:
     poll_ms: int
     instances: int
     calls: tuple[str, ...]
+    consumes: tuple[str, ...] = ()
+    caches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +70,20 @@ class Topology:
     topics: TopicTopology
     services: Mapping[str, ServiceTopology]
     edge_calls: tuple[str, ...]
+    consumers: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def read(cls, file: Path) -> "Topology":
         """Read the file; a key too many or too few is a `TypeError` naming it."""
         raw = _read_toml(file)
-        services = {name: {**service, "calls": tuple(service["calls"])} for name, service in raw["services"].items()}
+        services = {name: {**service, **_tuples(service)} for name, service in raw["services"].items()}
         return cls(
             mesh=MeshTopology(**raw["mesh"]),
             auth=AuthTopology(**raw["auth"]),
             topics=TopicTopology(**raw["topics"]),
             services={name: ServiceTopology(**service) for name, service in services.items()},
             edge_calls=tuple(raw["edge"]["calls"]),
+            consumers={name: tuple(topics) for name, topics in raw["consumers"].items()},
         )
 
 
@@ -141,6 +146,10 @@ class Runtime:
     def identity(self, process: str) -> Path:
         """Name the folder in which a process keeps its certificate; no two share one."""
         return self.root / "identity" / process
+
+
+def _tuples(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

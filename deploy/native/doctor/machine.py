@@ -59,6 +59,11 @@ def private_files(runtime: Runtime) -> Iterator[Finding]:
         secrets.FILE_NAME,
         "credentials.json",
         "env/*.env",
+        "kafka/*.properties",
+        "config/tls/*-key.pem",
+        "config/kafka/*",
+        "config/connect/*.p*",
+        "config/valkey/*",
         "config/consul/consul.json",
         "config/supervisor/*.conf",
     )

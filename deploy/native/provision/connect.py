@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from deploy.native import secrets
+from deploy.native import certificates, secrets
 from deploy.native.provision import kafka, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
@@ -40,7 +40,7 @@ def connectors(runtime: Runtime) -> str:
     migrated = [name for name in runtime.topology.services if postgres.is_migrated(runtime, name)]
     names = [connector_name(service) for service in migrated]
     renewed, identity = _write_credentials(runtime), postgres.identity(runtime)
-    with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
+    with client(runtime) as connect:
         wait_for("Kafka Connect", lambda: _get(connect, "/connectors"), errors=(httpx.HTTPError,))
         changes = [
             change
@@ -62,13 +62,19 @@ def restart_failed(runtime: Runtime) -> list[str]:
     A connector may say RUNNING while its task is FAILED: errors that Debezium does not think worth repeating stop the
     task for good, also when their cause has gone. Raises httpx.HTTPError while Connect itself is away.
     """
-    with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
+    with client(runtime) as connect:
         return _restart_failed(connect)
 
 
-def url(runtime: Runtime) -> str:
-    """Address of Connect's REST API."""
-    return f"http://{HOST}:{runtime.port('connect', 'http')}"
+def client(runtime: Runtime) -> httpx.Client:
+    """Speak to Connect's REST API as the operator."""
+    context = certificates.verified(certificates.data_authority(runtime), certificates.operator(runtime))
+    return httpx.Client(
+        base_url=f"https://{HOST}:{runtime.port('connect', 'https')}",
+        timeout=REQUEST_TIMEOUT_S,
+        verify=context,
+        trust_env=False,
+    )
 
 
 def connector_name(service: str) -> str:
@@ -89,6 +95,7 @@ def render(runtime: Runtime, service: str, identity: str) -> dict[str, str]:
         port=runtime.port("postgres", "sql"),
         user=DEBEZIUM_ROLE,
         credentials=credentials_directory(runtime) / CREDENTIALS_FILE,
+        authority=certificates.data_authority(runtime),
         service=service,
         database=settings.database,
         identity=identity,
