@@ -13,6 +13,9 @@ from mesh.settings import MeshSettings
 WAIT_SECONDS = 30
 """How long Consul may hold a query that has no news; it adds up to a sixteenth."""
 
+FILTERED = "X-Consul-Results-Filtered-By-ACLs"
+"""How Consul says that an answer lacks what the token may not read: it may even look like nothing."""
+
 Body = TypeVar("Body")
 
 
@@ -40,6 +43,9 @@ class Agent:
         timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS * 17 / 16 + 5, sock_connect=2)
         wait: dict[str, int | str] = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
         async with self._http.get(path, params=wait, timeout=timeout) as response:
+            if response.headers.get(FILTERED) == "true":
+                message = f"{path}: the token may not read all of it"
+                raise ConsulUnreadableError(message)
             if response.status == HTTPStatus.NOT_FOUND and missing is not None:
                 return Answer(int(response.headers["X-Consul-Index"]), missing)
             if response.status != HTTPStatus.OK:
