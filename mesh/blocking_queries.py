@@ -1,5 +1,6 @@
 """Following what Consul knows: a query that waits on the agent's side until there is news."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -9,12 +10,17 @@ from typing import Any, Generic, TypeVar
 import aiohttp
 
 from mesh.settings import MeshSettings
+from mesh.telemetry import get_logger
+
+_log = get_logger(__name__)
 
 WAIT_SECONDS = 30
 """How long Consul may hold a query that has no news; it adds up to a sixteenth."""
 
 FILTERED = "X-Consul-Results-Filtered-By-ACLs"
 """How Consul says that an answer lacks what the token may not read: it may even look like nothing."""
+
+PAUSE_SECONDS = 1.0
 
 Body = TypeVar("Body")
 
@@ -75,3 +81,28 @@ async def follow(ask: Callable[[int], Awaitable[Answer[Body]]], heard: Callable[
         if answer.index != index:
             heard(answer.body)
         index = answer.index if answer.index >= index else 0
+
+
+async def keep_following(
+    settings: MeshSettings,
+    path: str,
+    heard: Callable[[Any], None],
+    stop: asyncio.Event,
+    *,
+    missing: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """Follow one path until stopped, whatever happens to Consul; see `Agent.ask`."""
+    async with agent_of(settings) as agent:
+        following = asyncio.create_task(_follow_for_ever(agent, path, heard, missing))
+        await stop.wait()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def _follow_for_ever(agent: Agent, path: str, heard: Callable[[Any], None], missing: object) -> None:
+    while True:
+        try:
+            await follow(lambda index: agent.ask(path, index, missing=missing), heard)
+        except (aiohttp.ClientError, TimeoutError, ConsulUnreadableError) as failure:
+            _log.warning("Consul can't be read", path=path, error=str(failure) or type(failure).__name__)
+        await asyncio.sleep(PAUSE_SECONDS)

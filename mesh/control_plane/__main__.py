@@ -27,6 +27,7 @@ from mesh.control_plane.settings import ControlPlaneSettings
 from mesh.control_plane.watch import ConsulCatalog, watch
 from mesh.identity import Identity, joined
 from mesh.registry import Registry
+from mesh.runtime_settings import RuntimeSettings
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
 
@@ -56,6 +57,7 @@ async def run(settings: ControlPlaneSettings) -> None:
         identities = Identities(identity.domain, settings.edge_identity)
         publisher = Publisher(services, publication, metrics, log, identities=identities)
         tasks.create_task(watch(ConsulCatalog(agent), services, publisher.tell, metrics, log))
+        tasks.create_task(RuntimeSettings(settings).keep(asyncio.Event()))
         await publication.begun.wait()
         async with _listening(settings, identity, discovery, publication):
             log.info("serving", address=f"{settings.host}:{settings.port}")
