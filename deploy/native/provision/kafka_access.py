@@ -65,7 +65,7 @@ def access(runtime: Runtime) -> str:
     stale = [user for user in passwords if user not in known] + _outdated(runtime, passwords, known)
     set_passwords(admin, {user: passwords[user] for user in stale})
     changes += [f"user {user} {'changed' if user in known else 'created'}" for user in stale]
-    changes += _remove(admin, known - passwords.keys())
+    changes += remove_users(admin, known - passwords.keys())
     return summary("access", changes + kafka_clients.write_properties(runtime))
 
 
@@ -122,6 +122,17 @@ def set_passwords(admin: AdminClient, passwords: Mapping[str, str]) -> None:
         done.result(REQUEST_TIMEOUT_S)
 
 
+def remove_users(admin: AdminClient, users: set[str]) -> list[str]:
+    """Let nobody log in as one of them."""
+    if users:
+        asked: list[UserScramCredentialAlteration] = [
+            UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512) for user in users
+        ]
+        for done in admin.alter_user_scram_credentials(asked).values():
+            done.result(REQUEST_TIMEOUT_S)
+    return [f"user {user} removed" for user in sorted(users)]
+
+
 def _groups(user: str) -> Iterator[Right]:
     yield Right(user, GROUP, user, LITERAL, READ)
     yield Right(user, GROUP, f"{user}-", PREFIXED, READ)
@@ -147,16 +158,6 @@ def _may_log_in(runtime: Runtime, user: str, password: str) -> bool:
     except KafkaException:
         return False
     return True
-
-
-def _remove(admin: AdminClient, users: set[str]) -> list[str]:
-    if users:
-        asked: list[UserScramCredentialAlteration] = [
-            UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512) for user in users
-        ]
-        for done in admin.alter_user_scram_credentials(asked).values():
-            done.result(REQUEST_TIMEOUT_S)
-    return [f"user {user} removed" for user in sorted(users)]
 
 
 def _rights(admin: AdminClient) -> set[Right]:

@@ -24,7 +24,7 @@ USER = "tests"
 # What the tests call their topics and groups; the group of the guide begins with the name of its user.
 PREFIX = "test"
 # After a broker was away, it is looked for again at once.
-QUICK = {
+QUICK: dict[str, str | int | float | bool] = {
     "client.id": USER,
     "reconnect.backoff.max.ms": 500,
     "metadata.recovery.strategy": "rebootstrap",
