@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # it does not say what it exports
     AclBinding,
     AclBindingFilter,
@@ -31,8 +31,7 @@ from deploy.native.runtime import Runtime, Topology
 from deploy.native.secrets import CONNECT, OPERATOR
 
 REQUEST_TIMEOUT_S = 10
-# How long a broker may take to believe a password that was just set, or that it should know.
-LOGIN_TIMEOUT_S = 3
+LOGIN_ATTEMPTS = 20
 ITERATIONS = 4096
 PRINCIPAL = "User:"
 INTERNAL_TOPICS = "_connect-"
@@ -152,11 +151,21 @@ def _outdated(runtime: Runtime, passwords: Mapping[str, str], known: set[str]) -
 
 
 def _may_log_in(runtime: Runtime, user: str, password: str) -> bool:
-    client = AdminClient({**kafka_clients.with_password(runtime, user, password), "log_level": 0})
-    try:
-        client.list_topics(timeout=LOGIN_TIMEOUT_S)
-    except KafkaException:
-        return False
+    """Tell whether the broker takes the password. Raises KafkaException when it says nothing at all."""
+    refusals: list[KafkaError] = []
+    told: dict[str, Any] = {"log_level": 0, "error_cb": refusals.append}
+    client = AdminClient({**kafka_clients.with_password(runtime, user, password), **told})
+    for left in reversed(range(LOGIN_ATTEMPTS)):
+        try:
+            client.list_topics(timeout=1)
+        except KafkaException:
+            client.poll(0)
+            if any(refusal.code() == KafkaError._AUTHENTICATION for refusal in refusals):  # noqa: SLF001 - its name
+                return False
+            if not left:
+                raise
+        else:
+            break
     return True
 
 
