@@ -121,8 +121,8 @@ class Gate(grpc.aio.ServerInterceptor):
         policy = self._contract.method(name)
         if policy is None:
             raise errors.Unimplemented(f"{name} is in no contract", reason="METHOD_UNKNOWN")
-        peer = self._peers.caller_of(servicer_context, name)
         claims = visit.metadata.get(headers.CLAIMS, "")
+        peer = self._peers.caller_of(servicer_context, name, for_user=headers.CLAIMS in visit.metadata)
         caller = admission.admit(policy, peer, claims)
         left = servicer_context.time_remaining()
         if left is not None and left <= 0:

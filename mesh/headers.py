@@ -7,7 +7,7 @@ IDEMPOTENCY_KEY = "idempotency-key"
 """By which a repeated request is known (the IETF draft of the same name); an alternative to `request_id` fields."""
 
 CLAIMS = "x-ordermesh-claims"
-"""The payload of the end user's verified JWT, base64url. Believed from members of the mesh only."""
+"""The payload of the end user's verified JWT, base64url. Believed from those that an intention lets act for users."""
 
 TRACEPARENT = "traceparent"
 """W3C Trace Context."""
