@@ -12,5 +12,11 @@ CLAIMS = "x-ordermesh-claims"
 TRACEPARENT = "traceparent"
 """W3C Trace Context."""
 
+PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts"
+"""How often gRPC has made this call before; absent from the first attempt (gRFC A6)."""
+
+RETRY_PUSHBACK = "grpc-retry-pushback-ms"
+"""By which a server tells gRPC when to try again; below zero, not at all (gRFC A6)."""
+
 EDGE = "edge"
 """The service name in the edge's certificate. It speaks for end users and never for itself."""
