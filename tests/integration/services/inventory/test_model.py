@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from mesh import errors
 from services.common.database import Database
 from services.common.ids import new_id
-from services.inventory.domain import Reservation, State
+from services.inventory.domain.reservation import Reservation, State
 from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore
 from tests.integration.postgres import Postgres

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain import Allocation, Level, OutOfStock, allocate
+from services.inventory.domain.errors import OutOfStock
+from services.inventory.domain.reservation import Allocation
+from services.inventory.domain.sourcing import allocate
+from services.inventory.domain.stock import Level
 
 
 def level(sku: str, warehouse: str, on_hand: int, reserved: int = 0, priority: int = 0) -> Level:
