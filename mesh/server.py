@@ -112,13 +112,14 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         intentions = Intentions()
         application.add_check("intentions", intentions.check)
         application.background("intentions", lambda stop: intentions.keep(settings, stop))
-        gate = Gate(contract, CertifiedPeers(identity.domain, intentions), settings.max_calls)
+        peers = CertifiedPeers(identity.domain, intentions)
+        gate = Gate(contract, peers, settings.max_calls, settings.max_streams)
         server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
-        await _serve(application, server, _stop_on_signals())
+        await _serve(application, server, gate, _stop_on_signals())
 
 
-async def _serve(application: Application, server: grpc.aio.Server, stop: asyncio.Event) -> None:
+async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, stop: asyncio.Event) -> None:
     settings = application.settings
     health = Health(tuple(application.services))
     for name, check in application.checks.items():
@@ -140,6 +141,7 @@ async def _serve(application: Application, server: grpc.aio.Server, stop: asynci
         await asyncio.sleep(LEAVE_SECONDS)
         checks_end.set()
         await health.leave()
+        gate.drain()
         await server.stop(settings.drain_seconds)
         workers_end.set()
         await _finish(workers, settings.drain_seconds)
