@@ -30,7 +30,7 @@ async def build(app: server.Application) -> None:
         interval=timedelta(seconds=settings.expiry_interval_seconds),
         lease=timedelta(seconds=settings.expiry_lease_seconds),
     )
-    watch = Watch(store, timedelta(seconds=settings.watch_interval_seconds), settings.watch_limit)
+    watch = Watch(store, timedelta(seconds=settings.watch_interval_seconds))
 
     app.background("expiry", expiry.run)
     app.background("watch", watch.run)

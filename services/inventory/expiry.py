@@ -76,7 +76,7 @@ class Expiry:
                     await asyncio.wait_for(stop.wait(), self._interval)
 
     async def once(self) -> int:
-        """Claim a batch and settle it. Returns how many were settled; those that were not come again after the lease."""
+        """Claim a batch and settle it; what could not be comes again after the lease. Returns how many were settled."""
         with context.background(actor="service:inventory"):
             overdue = await self._store.claim_overdue(BATCH, self._lease)
             try:

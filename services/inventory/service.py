@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from typing import cast
 
 from google.protobuf.message import Message
@@ -130,8 +131,9 @@ class InventoryService(inventory_service_pb2_grpc.InventoryServiceServicer):
 
     async def WatchStock(self, request: pb.WatchStockRequest, _: object) -> AsyncIterator[pb.WatchStockResponse]:
         """Give the stock of several SKUs, and again whenever it changed; see the contract."""
-        async for sku, levels in self._watch.follow(list(request.skus), context.current().remaining()):
-            yield pb.WatchStockResponse(stock=stock_to_proto(sku, levels))
+        async with aclosing(self._watch.follow(list(request.skus), context.current().remaining())) as stocks:
+            async for sku, levels in stocks:
+                yield pb.WatchStockResponse(stock=stock_to_proto(sku, levels))
 
     async def ReserveStock(self, request: pb.ReserveStockRequest, _: object) -> inventory_pb2.Reservation:
         """Hold stock for an order; see the contract."""

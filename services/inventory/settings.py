@@ -24,6 +24,3 @@ class InventorySettings(ServiceSettings):
 
     watch_interval_seconds: float = Field(default=0.5, gt=0)
     """How often stock that somebody watches is read."""
-
-    watch_limit: int = Field(default=1000, gt=0)
-    """How many may watch stock at once in one process."""

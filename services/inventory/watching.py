@@ -7,7 +7,7 @@ stock of everything, has the topic `inventory-stock` (docs/inventory.md).
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -32,38 +32,30 @@ class Store(Protocol):
 class Watch:
     """Everybody who watches stock in this process."""
 
-    def __init__(self, store: Store, interval: timedelta = timedelta(seconds=0.5), limit: int = 1000) -> None:
-        """`interval`: how often to read; `limit`: how many may watch at once."""
+    def __init__(self, store: Store, interval: timedelta = timedelta(seconds=0.5)) -> None:
+        """`interval`: how often to read."""
         self._store = store
         self._interval = interval.total_seconds()
-        self._limit = limit
-        self._watchers = 0
         self._watched: Counter[str] = Counter()
         self._seen: Mapping[str, Levels] = {}
         self._round = asyncio.Event()
-        self._stopped = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read what is watched until stopped; then end every stream."""
+        """Read what is watched until stopped."""
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._interval)
             if self._watched and not stop.is_set():
                 await self._read()
-        self._stopped = True
-        self._tell()
 
-    async def follow(self, skus: Sequence[str], seconds: float | None) -> AsyncIterator[tuple[str, Levels]]:
-        """Give the levels of each SKU now, and again when they changed, for so many seconds.
-
-        Raises ResourceExhausted when too many watch.
-        """
+    async def follow(self, skus: Sequence[str], seconds: float | None) -> AsyncGenerator[tuple[str, Levels], None]:
+        """Give the levels of each SKU now, and again when they changed, for so many seconds."""
         with self._watching(skus):
             told = await self._levels_of(skus)
             for sku in skus:
                 yield sku, told[sku]
             end = None if seconds is None else asyncio.get_running_loop().time() + seconds - _MARGIN_SECONDS
-            while not self._stopped:
+            while True:
                 turn = self._round
                 try:
                     async with asyncio.timeout_at(end):
@@ -78,18 +70,10 @@ class Watch:
 
     @contextlib.contextmanager
     def _watching(self, skus: Sequence[str]) -> Iterator[None]:
-        if self._watchers >= self._limit:
-            raise errors.ResourceExhausted(
-                "too many watch stock; come back a little later, or ask GetStock",
-                reason="TOO_MANY_WATCHERS",
-                retry_after=timedelta(seconds=5),
-            )
-        self._watchers += 1
         self._watched.update(skus)
         try:
             yield
         finally:
-            self._watchers -= 1
             self._watched -= Counter(skus)
 
     async def _read(self) -> None:
