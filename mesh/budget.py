@@ -1,4 +1,4 @@
-"""How many calls may be made again, or twice: a share of all, so that what helps against one failure never adds to many."""
+"""How many calls may be made again, or twice: a share of all, so that help against one failure never adds to many."""
 
 SHARE = 0.2
 RESERVE = 10.0

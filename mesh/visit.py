@@ -2,8 +2,8 @@
 
 Whatever goes wrong inside leaves through the same door, as google.rpc.Status, also in the middle of a stream.
 
-gRPC's own retries, which the contract allows, are bounded here: xDS has no word for their budget (gRFC A44), but whoever
-is in trouble can tell callers not to try again, in whatever language they are written.
+gRPC's own retries, which the contract allows, are bounded here: xDS has no word for their budget, but whoever is in
+trouble can tell callers not to try again (gRFC A6), in whatever language they are written.
 """
 
 import asyncio

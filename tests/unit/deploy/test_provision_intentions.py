@@ -12,6 +12,7 @@ def test_whoever_is_called_lists_its_callers(tmp_path: Path) -> None:
     sources = sources_of(runtime_in(tmp_path).topology)
     assert sources["payment"].keys() == {"edge", "order"}
     assert sources["auth"].keys() == {"edge", "notification"}
+    assert sources["order"].keys() == {"edge", "inventory"}
 
 
 def test_only_the_edge_acts_for_users(tmp_path: Path) -> None:
