@@ -61,9 +61,9 @@ def private_files(runtime: Runtime) -> Iterator[Finding]:
         "env/*.env",
         "kafka/*.properties",
         "config/tls/*-key.pem",
-        "config/kafka/*",
+        "config/kafka/*.p*",
         "config/connect/*.p*",
-        "config/valkey/*",
+        "config/valkey/*.acl",
         "config/consul/consul.json",
         "config/supervisor/*.conf",
     )
