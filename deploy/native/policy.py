@@ -76,7 +76,7 @@ def rejections(found: Policies) -> Iterator[str]:
 
 
 def complaints(runtime: Runtime) -> list[str]:
-    """Say for `make status` which documents are rejected; nothing when Consul does not answer, which has its own line."""
+    """Say for `make status` which documents are rejected; nothing when Consul is away, which has its own line."""
     try:
         methods = known_methods()
         return list(rejections(policies(folder(client_of(runtime), methods), methods)))
