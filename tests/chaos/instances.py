@@ -17,7 +17,7 @@ from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
 from tests.e2e.shop import eventually
 
-START_S = 60.0
+START_S = 180.0
 SECOND = 5
 """The number of second instances: how far their ports are from those of the first ones."""
 

@@ -20,7 +20,7 @@ CALLERS = {REST: 2, EDGE: 3, MESH: 3}
 CUSTOMERS = 10
 """Enough to stay within what the edge allows each of them a minute."""
 
-START_S = 60.0
+START_S = 180.0
 
 
 class Load:
