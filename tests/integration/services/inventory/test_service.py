@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, field_mask_pb2
 from google.type import latlng_pb2
 
 from mesh import errors, headers, status
@@ -175,7 +175,8 @@ async def test_a_warehouse_is_changed_as_far_as_it_is_said(inventory: Inventory)
     place = latlng_pb2.LatLng(latitude=52.5, longitude=13.4)
     create = pb.CreateWarehouseRequest(code="w", display_name="W", zone="eu", region_codes=["DE"], location=place)
     assert (await inventory.ask(STAFF, "CreateWarehouse", create)).location == place
-    by_mask = pb.UpdateWarehouseRequest(code="w", priority=4, update_mask={"paths": ["priority", "location", "zone"]})
+    mask = field_mask_pb2.FieldMask(paths=["priority", "location", "zone"])
+    by_mask = pb.UpdateWarehouseRequest(code="w", priority=4, update_mask=mask)
     changed = await inventory.ask(STAFF, "UpdateWarehouse", by_mask)
     assert (changed.priority, changed.zone, changed.HasField("location")) == (4, "", False)
     changed = await inventory.ask(STAFF, "UpdateWarehouse", pb.UpdateWarehouseRequest(code="w", display_name="V"))
