@@ -72,6 +72,7 @@ def rights(topology: Topology) -> Iterator[Right]:
     """List what everybody may do."""
     suffix = topology.topics.dead_letter_suffix
     events = [service.events_topic for service in topology.services.values()]
+    tables = [table.topic for service in topology.services.values() for table in service.tables.values()]
     for name, service in topology.services.items():
         for topic in service.consumes:
             yield Right(name, TOPIC, topic, LITERAL, READ)
@@ -81,13 +82,13 @@ def rights(topology: Topology) -> Iterator[Right]:
             yield from _groups(name)
     for name, topics in topology.consumers.items():
         yield from consumer_rights(name, topics)
-    for topic in events:
+    for topic in events + tables:
         yield Right(CONNECT, TOPIC, topic, LITERAL, WRITE)
     yield Right(CONNECT, TOPIC, HEARTBEATS, PREFIXED, WRITE)
     yield Right(CONNECT, GROUP, CONNECT, LITERAL, READ)
     for operation in MANAGE:
         yield Right(CONNECT, TOPIC, INTERNAL_TOPICS, PREFIXED, operation)
-    yield from consumer_rights(OPERATOR, [topic for event in events for topic in (event, f"{event}{suffix}")])
+    yield from consumer_rights(OPERATOR, [*events, *tables, *(f"{topic}{suffix}" for topic in events)])
     for kind in (TOPIC, GROUP):
         yield Right(OPERATOR, kind, "*", LITERAL, DESCRIBE)
 
