@@ -1,5 +1,6 @@
 """Where `make up` listens: on loopback only, and with TLS but for what docs/security.md lists with a reason."""
 
+import contextlib
 import re
 import socket
 import ssl
@@ -36,11 +37,10 @@ def places(stack: Runtime) -> set[tuple[str, int]]:
 
 
 def _opened(pid: int) -> Iterator[str]:
-    for link in (PROC / str(pid) / "fd").iterdir():
-        try:
+    """List what a process has open, as far as that is still so."""
+    for link in (PROC / str(pid) / "fd").glob("*"):
+        with contextlib.suppress(OSError):
             yield str(link.readlink())
-        except OSError:  # Closed meanwhile.
-            continue
 
 
 def speaks_tls(port: int, before: bytes = b"") -> bool:
