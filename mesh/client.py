@@ -1,7 +1,7 @@
 """Calling another service by its contract: deadline, identity and errors of each call, around grpc's own xDS channel.
 
-Which instance answers, retries and ejection are the channel's business (mesh/control_plane). A deadline is ours: xDS
-timeouts fire early in grpc's C-core (grpc#40633).
+Which instance answers, retries and ejection are the channel's business (mesh/control_plane). Ours are deadlines,
+because xDS timeouts fire early in grpc's C-core (grpc#40633), and hedges, which xDS has no word for.
 """
 
 import contextlib
@@ -13,7 +13,9 @@ import grpc
 from google.protobuf.message import Message
 
 from mesh import context, errors, headers, metrics, status
+from mesh.budget import Budget
 from mesh.contract import Contract, MethodPolicy
+from mesh.hedging import Hedged
 
 Stub = TypeVar("Stub")
 Interceptors = tuple[grpc.aio.ClientInterceptor, ...]
@@ -44,6 +46,7 @@ class Clients:
         self._interceptors = interceptors
         self._dial = dial
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._hedges: dict[str, Budget] = {}
 
     def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
         """Return what looks like the stub, with each method held to its contract.
@@ -56,7 +59,8 @@ class Clients:
             raise LookupError(message)
         domain = next(iter(methods.values())).domain
         inner = stub(self._channel(domain))
-        return cast("Stub", _Client(inner, methods, as_service=as_service))
+        hedges = self._hedges.setdefault(domain, Budget())
+        return cast("Stub", _Client(inner, methods, hedges, as_service=as_service))
 
     async def close(self) -> None:
         """Close every channel."""
@@ -72,10 +76,14 @@ class Clients:
 class _Client:
     """The methods of one service."""
 
-    def __init__(self, stub: object, methods: dict[str, MethodPolicy], *, as_service: bool) -> None:
+    def __init__(self, stub: object, methods: dict[str, MethodPolicy], hedges: Budget, *, as_service: bool) -> None:
         for name, policy in methods.items():
-            kind = _Stream if policy.server_streaming else _Method
-            setattr(self, name, kind(getattr(stub, name), policy, as_service=as_service))
+            call = getattr(stub, name)
+            if policy.server_streaming:
+                setattr(self, name, _Stream(call, policy, as_service=as_service))
+            else:
+                ask = Hedged(call, policy, hedges) if policy.hedge_delay else call
+                setattr(self, name, _Method(ask, policy, as_service=as_service))
 
 
 class _Calling:

@@ -29,7 +29,9 @@ HEDGES = Counter(
     "Second calls made because the first was late, by which of them answered; `none` could be afforded.",
     ("rpc_method", "answered"),
 )
-FALLBACKS = Counter("rpc_client_fallbacks_total", "Calls that failed and were done without.", ("rpc_method", "code"))
+FALLBACKS = Counter(
+    "rpc_client_fallbacks_total", "Answers that were done without, because the call failed.", ("what", "code")
+)
 
 
 # Looking a child up by its labels takes a lock and a tuple of strings; the few that exist are kept.
