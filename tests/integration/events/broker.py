@@ -28,7 +28,7 @@ QUICK: dict[str, str | int | float | bool] = {
     "client.id": USER,
     "reconnect.backoff.max.ms": 500,
     "metadata.recovery.strategy": "rebootstrap",
-    "log_level": 3,
+    "log_level": 2,
 }
 REQUEST_S = 60.0
 POLL_S = 0.1
