@@ -25,7 +25,7 @@ from mesh.registry import Registry
 from mesh.runtime_settings import Flag, RuntimeSettings, V
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
-from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptor
+from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptors
 from mesh.xds import write_bootstrap
 
 _log = get_logger(__name__)
@@ -129,7 +129,7 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         application.background("settings", runtime.keep)
         peers = CertifiedPeers(identity.domain, intentions)
         gate = Gate(contract, peers, settings.max_calls, settings.max_streams)
-        server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
+        server = grpc.aio.server(interceptors=(*server_interceptors(tracing), gate), options=SERVER_OPTIONS)
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
         await _serve(application, server, gate, _stop_on_signals())
 
