@@ -6,7 +6,7 @@ such as a developer's and that of the tests, never meet on a port or in a folder
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ from deploy.native.versions import Pin, read_pins
 PORT_OFFSET = "ORDERMESH_PORT_OFFSET"
 ROOT = "ORDERMESH_RUN"
 HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class TableTopology:
+    """A table whose rows go to a compacted topic; `poll_ms` as below."""
+
+    table: str
+    topic: str
+    poll_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class ServiceTopology:
     instances: int
     calls: tuple[str, ...]
     calls_for_users: tuple[str, ...] = ()
+    tables: Mapping[str, TableTopology] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class Topology:
     def read(cls, file: Path) -> "Topology":
         """Read the file; a key too many or too few is a `TypeError` naming it."""
         raw = _read_toml(file)
-        services = {name: _with_tuples(service) for name, service in raw["services"].items()}
+        services = {name: _with_tables(_with_tuples(service)) for name, service in raw["services"].items()}
         return cls(
             mesh=MeshTopology(**raw["mesh"]),
             auth=AuthTopology(**raw["auth"]),
@@ -147,6 +157,10 @@ class Runtime:
     def identity(self, process: str) -> Path:
         """Name the folder in which a process keeps its certificate; no two share one."""
         return self.root / "identity" / process
+
+
+def _with_tables(service: Mapping[str, Any]) -> dict[str, Any]:
+    return {**service, "tables": {name: TableTopology(**table) for name, table in service.get("tables", {}).items()}}
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
