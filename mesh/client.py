@@ -25,8 +25,13 @@ Dial = Callable[[str, Interceptors], grpc.aio.Channel]
 OPTIONS = (
     # Each side may send a header of up to 16 KiB: errors carry details.
     ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # An instance that hangs while calls wait for it loses its connection after 2.5 s: those that may be repeated are,
+    # elsewhere, and no new ones go there. Where answers come, no ping is sent.
+    ("grpc.keepalive_time_ms", 1_000),
+    ("grpc.keepalive_timeout_ms", 1_500),
+    # gRPC's own pings, which measure bandwidth, hold up those of keepalive, and may else take a minute.
+    ("grpc.http2.ping_timeout_ms", 1_500),
+    ("grpc.http2.max_pings_without_data", 0),
 )
 
 
