@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -65,7 +66,9 @@ async def agent_of(settings: MeshSettings) -> AsyncIterator[Agent]:
     """Open a session with the agent that settings name."""
     token = settings.consul_token.get_secret_value()
     headers = {"X-Consul-Token": token} if token else {}
-    connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
+    encrypted = settings.consul_http.startswith("https:")
+    trusted = ssl.create_default_context(cafile=settings.consul_ca) if encrypted else True
+    connector = aiohttp.TCPConnector(limit=0, ssl=trusted)  # Each query holds its connection.
     async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
         yield Agent(http)
 
