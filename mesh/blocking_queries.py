@@ -103,9 +103,18 @@ async def keep_following(
 
 
 async def _follow_for_ever(agent: Agent, path: str, heard: Callable[[Any], None], missing: object) -> None:
+    complaint = ""
+
+    def heard_again(body: object) -> None:
+        nonlocal complaint
+        complaint = ""
+        heard(body)
+
     while True:
         try:
-            await follow(lambda index: agent.ask(path, index, missing=missing), heard)
+            await follow(lambda index: agent.ask(path, index, missing=missing), heard_again)
         except (aiohttp.ClientError, TimeoutError, ConsulUnreadableError) as failure:
-            _log.warning("Consul can't be read", path=path, error=str(failure) or type(failure).__name__)
+            before, complaint = complaint, str(failure) or type(failure).__name__
+            if complaint != before:  # Said once, however long it lasts.
+                _log.warning("Consul can't be read", path=path, error=complaint)
         await asyncio.sleep(PAUSE_SECONDS)
