@@ -22,9 +22,10 @@ from mesh.identity import joined
 from mesh.intentions import Intentions
 from mesh.peers import CertifiedPeers
 from mesh.registry import Registry
+from mesh.runtime_settings import Flag, RuntimeSettings, V
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
-from mesh.tracing import client_interceptors, configure_tracing, server_interceptor
+from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptor
 from mesh.xds import write_bootstrap
 
 _log = get_logger(__name__)
@@ -53,7 +54,14 @@ LONGEST_PAUSE_SECONDS = 15.0
 class Application:
     """What a service puts together in its `build`: what it stands on, serves, calls and does in the background."""
 
-    def __init__(self, settings: MeshSettings, contract: Contract, clients: Clients, stack: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        settings: MeshSettings,
+        contract: Contract,
+        clients: Clients,
+        runtime: RuntimeSettings,
+        stack: AsyncExitStack,
+    ) -> None:
         """Made by `run`."""
         self.settings = settings
         self.services: dict[str, Callable[[grpc.aio.Server], None]] = {}
@@ -61,6 +69,7 @@ class Application:
         self.workers: dict[str, Worker] = {}
         self._contract = contract
         self._clients = clients
+        self._runtime = runtime
         self._stack = stack
 
     async def enter(self, manager: AbstractAsyncContextManager[Entered]) -> Entered:
@@ -81,6 +90,10 @@ class Application:
     def add_check(self, name: str, check: Check) -> None:
         """Let health depend on `check`, which raises when the dependency can't be used."""
         self.checks[name] = check
+
+    def flag(self, name: str, default: V) -> Flag[V]:
+        """Declare a feature flag, which operators set at run time; call it to read it. See mesh.runtime_settings."""
+        return self._runtime.flag(name, default)
 
     def background(self, name: str, worker: Worker) -> None:
         """Run `worker(stop)` beside the calls; one that fails is started again. It ends soon after `stop` is set."""
@@ -107,18 +120,21 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         os.environ["GRPC_XDS_BOOTSTRAP"] = str(write_bootstrap(settings, identity.files))
         clients = Clients(contract, client_interceptors(tracing))
         stack.push_async_callback(clients.close)
-        application = Application(settings, contract, clients, stack)
+        runtime = RuntimeSettings(settings, lambda ratio: sample(tracing, ratio))
+        application = Application(settings, contract, clients, runtime, stack)
         await build(application)
         intentions = Intentions()
         application.add_check("intentions", intentions.check)
         application.background("intentions", lambda stop: intentions.keep(settings, stop))
-        gate = Gate(contract, CertifiedPeers(identity.domain, intentions), settings.max_calls)
+        application.background("settings", runtime.keep)
+        peers = CertifiedPeers(identity.domain, intentions)
+        gate = Gate(contract, peers, settings.max_calls, settings.max_streams)
         server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
-        await _serve(application, server, _stop_on_signals())
+        await _serve(application, server, gate, _stop_on_signals())
 
 
-async def _serve(application: Application, server: grpc.aio.Server, stop: asyncio.Event) -> None:
+async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, stop: asyncio.Event) -> None:
     settings = application.settings
     health = Health(tuple(application.services))
     for name, check in application.checks.items():
@@ -140,6 +156,7 @@ async def _serve(application: Application, server: grpc.aio.Server, stop: asynci
         await asyncio.sleep(LEAVE_SECONDS)
         checks_end.set()
         await health.leave()
+        gate.drain()
         await server.stop(settings.drain_seconds)
         workers_end.set()
         await _finish(workers, settings.drain_seconds)

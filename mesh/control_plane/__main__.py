@@ -20,13 +20,14 @@ from mesh.blocking_queries import agent_of
 from mesh.contract import Contract
 from mesh.control_plane.ads import AggregatedDiscovery
 from mesh.control_plane.encryption import Identities
+from mesh.control_plane.methods import methods_of
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
-from mesh.control_plane.retries import repeatable_methods
 from mesh.control_plane.settings import ControlPlaneSettings
 from mesh.control_plane.watch import ConsulCatalog, watch
 from mesh.identity import Identity, joined
 from mesh.registry import Registry
+from mesh.runtime_settings import RuntimeSettings
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
 
@@ -48,7 +49,7 @@ GRACE_SECONDS = 1.0
 async def run(settings: ControlPlaneSettings) -> None:
     """Serve until cancelled. Whatever else ends it is a defect, and its supervisor starts it anew."""
     log, metrics, publication = get_logger(NAME), Metrics(REGISTRY), Publication()
-    services = repeatable_methods(Contract.load())
+    services = methods_of(Contract.load())
     discovery = AggregatedDiscovery(settings.instance, publication, metrics, log)
     # Where several replicas stand in one address, gRPC takes the whole list for the name to expect in the certificate.
     joining = joined(settings, names=(settings.control_plane,))
@@ -56,6 +57,7 @@ async def run(settings: ControlPlaneSettings) -> None:
         identities = Identities(identity.domain, settings.edge_identity)
         publisher = Publisher(services, publication, metrics, log, identities=identities)
         tasks.create_task(watch(ConsulCatalog(agent), services, publisher.tell, metrics, log))
+        tasks.create_task(RuntimeSettings(settings).keep(asyncio.Event()))
         await publication.begun.wait()
         async with _listening(settings, identity, discovery, publication):
             log.info("serving", address=f"{settings.host}:{settings.port}")

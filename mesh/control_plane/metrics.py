@@ -4,6 +4,7 @@ from collections import Counter as Tally
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from mesh.control_plane.policy import Policies
 from mesh.control_plane.world import Health, World
 
 PREFIX = "ordermesh_control_plane"
@@ -28,6 +29,12 @@ class Metrics:
             f"{PREFIX}_held",
             "1 while endpoints are kept that Consul lists no more.",
             ["service"],
+            registry=registry,
+        )
+        self._rejected = Gauge(
+            f"{PREFIX}_policy_rejected",
+            "1 for a document of traffic policy in Consul that is not in force, because it breaks a rule.",
+            ["document"],
             registry=registry,
         )
         self.streams = Gauge(f"{PREFIX}_streams", "Open ADS streams.", registry=registry)
@@ -59,6 +66,12 @@ class Metrics:
             for health in (Health.HEALTHY, Health.UNHEALTHY, Health.DRAINING):
                 self._endpoints.labels(service, health.value).set(count[health])
             self._held.labels(service).set(service in world.held)
+
+    def judges(self, policies: Policies) -> None:
+        """Note which documents are rejected."""
+        self._rejected.clear()
+        for document in policies.rejected:
+            self._rejected.labels(document).set(1)
 
     def responded(self, resource_type: str) -> None:
         """Note a response sent."""

@@ -14,8 +14,10 @@ from typing import Any, Protocol
 import aiohttp
 import structlog
 
+from mesh import documents
 from mesh.blocking_queries import Agent, Answer, ConsulUnreadableError, follow
 from mesh.control_plane.metrics import Metrics
+from mesh.control_plane.policy import Documents
 from mesh.control_plane.world import Health, Instance, Observation
 
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
@@ -28,13 +30,16 @@ Entry = Mapping[str, Any]
 
 
 class Catalog(Protocol):
-    """The two questions that are asked of Consul. `index` 0 asks for an answer at once."""
+    """The questions that are asked of Consul. `index` 0 asks for an answer at once."""
 
     async def services(self, index: int) -> Answer[Mapping[str, object]]:
         """Answer with a mapping whose keys are the registered services."""
 
     async def health(self, service: str, index: int) -> Answer[list[Entry]]:
         """Answer with the entries of a service, each with its Node, Service and Checks."""
+
+    async def policies(self, index: int) -> Answer[Documents]:
+        """Answer with the documents of traffic policy."""
 
 
 class ConsulCatalog:
@@ -59,6 +64,11 @@ class ConsulCatalog:
         """Ask for the instances of a service with their checks."""
         return await self._agent.ask(f"/v1/health/service/{service}", index)
 
+    async def policies(self, index: int) -> Answer[Documents]:
+        """Ask for all documents; a folder without any is not there."""
+        answer = await self._agent.ask(f"/v1/kv/{documents.POLICY}?recurse=true", index, missing=[])
+        return Answer(answer.index, Documents(answer.index, documents.contents(answer.body, documents.POLICY)))
+
 
 class Session:
     """One uninterrupted time with Consul. `complete` once every query has been answered."""
@@ -70,17 +80,19 @@ class Session:
         self._services = tuple(services)
         self._tell = tell
         self._readable = False
+        self._policies: Documents | None = None
         self._found: dict[str, tuple[Instance, ...]] = {}
 
     @property
     def complete(self) -> bool:
         """Whether Consul has answered about everything."""
-        return self._readable and len(self._found) == len(self._services)
+        return self._readable and self._policies is not None and len(self._found) == len(self._services)
 
     async def run(self) -> None:
         """Follow everything until a query fails; the failures arrive as an ExceptionGroup."""
         async with asyncio.TaskGroup() as queries:
             queries.create_task(follow(self._catalog.services, self._heard_from_catalog))
+            queries.create_task(follow(self._catalog.policies, self._heard_policies))
             for service in self._services:
                 queries.create_task(self._follow(service))
 
@@ -98,9 +110,13 @@ class Session:
             self._readable = True
             self._tell_if_complete()
 
+    def _heard_policies(self, found: Documents) -> None:
+        self._policies = found
+        self._tell_if_complete()
+
     def _tell_if_complete(self) -> None:
-        if self.complete:
-            self._tell(Observation(self._number, dict(self._found)))
+        if self.complete and self._policies is not None:
+            self._tell(Observation(self._number, dict(self._found), self._policies))
 
 
 async def watch(
@@ -151,8 +167,9 @@ def _instance(entry: Entry) -> Instance | None:
     host, port = service["Address"] or node["Address"], service["Port"]
     if not _is_address(host) or not 0 < port < 1 << 16:
         return None
-    zone = (service.get("Meta") or {}).get("zone", "")
-    return Instance(service["ID"], host, port, node["Datacenter"], zone, _health(entry["Checks"]))
+    meta = service.get("Meta") or {}
+    zone, version = meta.get("zone", ""), meta.get("version", "")
+    return Instance(service["ID"], host, port, node["Datacenter"], zone, _health(entry["Checks"]), version)
 
 
 def _is_address(host: str) -> bool:

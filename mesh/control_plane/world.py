@@ -7,7 +7,9 @@ answer becomes the world only through `believe`, which is pure: it needs no cloc
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from mesh.control_plane.policy import Documents
 
 
 class Health(enum.Enum):
@@ -29,6 +31,7 @@ class Instance:
     region: str
     zone: str
     health: Health
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Observation:
 
     session: int
     services: Mapping[str, tuple[Instance, ...]]
+    policies: Documents = field(default_factory=Documents)
 
 
 @dataclass(frozen=True, slots=True)

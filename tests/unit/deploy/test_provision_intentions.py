@@ -11,7 +11,7 @@ def test_whoever_is_called_lists_its_callers(tmp_path: Path) -> None:
     callers = callers_of(runtime_in(tmp_path).topology)
     assert callers["payment"] == ("edge", "order")
     assert callers["auth"] == ("edge", "notification")
-    assert callers["order"] == ("edge",)
+    assert callers["order"] == ("edge", "inventory")
 
 
 def test_every_service_has_an_entry(tmp_path: Path) -> None:

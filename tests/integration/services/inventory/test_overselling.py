@@ -9,7 +9,8 @@ import pytest
 
 from services.common.database import Database
 from services.common.ids import new_id
-from services.inventory.domain import OutOfStock, Reservation
+from services.inventory.domain.errors import OutOfStock
+from services.inventory.domain.reservation import Reservation
 from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore
 from tests.integration.postgres import Postgres
