@@ -33,6 +33,7 @@ class Secrets:
     admin_password: str = field(repr=False)
     supervisor_password: str = field(repr=False)
     key_encryption_key: str = field(repr=False)
+    sandbox_webhook_secret: str = field(repr=False)
 
 
 def owner_role(service: str) -> str:
@@ -77,6 +78,7 @@ def _completed(kept: Mapping[str, Any], services: tuple[str, ...]) -> Secrets:
         "admin_password": _password(),
         "supervisor_password": _password(),
         "key_encryption_key": _key(),
+        "sandbox_webhook_secret": f"whsec_{_key()}",
     }
     return Secrets(**{name: _keep(value, kept.get(name)) for name, value in fresh.items()})
 

@@ -29,7 +29,9 @@ CALLS = Histogram(
     ("gateway", "call", "outcome"),
     buckets=_SECONDS,
 )
-OPEN = Gauge("ordermesh_payment_gateway_open", "1 while the gateway is left alone because it doesn't answer.", ("gateway",))
+OPEN = Gauge(
+    "ordermesh_payment_gateway_open", "1 while the gateway is left alone because it doesn't answer.", ("gateway",)
+)
 
 
 class Breaker:

@@ -185,5 +185,3 @@ def _not_cancelled(payment: Payment) -> Payment:
     if payment.state is State.VOIDED:
         raise PaymentCancelled(payment.order_id)
     return payment
-
-

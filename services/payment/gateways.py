@@ -89,5 +89,3 @@ def _add_adyen(found: Adapters, settings: PaymentSettings, api_key: str) -> None
 
 def _patience(settings: PaymentSettings) -> timedelta:
     return timedelta(seconds=settings.gateway_patience_seconds)
-
-

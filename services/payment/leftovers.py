@@ -37,9 +37,7 @@ class Store(Protocol):
 class Leftovers:
     """Any number of instances may run one: whatever two do at once has one effect."""
 
-    def __init__(
-        self, store: Store, cashier: Cashier, movements: Movements, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: Store, cashier: Cashier, movements: Movements, clock: Callable[[], datetime]) -> None:
         """Everything is asked of the gateways by the keys it was first asked by."""
         self._store = store
         self._cashier = cashier

@@ -48,7 +48,9 @@ class Movements:
         self._gateways = gateways
         self._clock = clock
 
-    async def capture(self, payment: Payment, amount: Money | None, request_id: str | None, *, final: bool) -> Payment:
+    async def capture(
+        self, payment: Payment, amount: Money | None, request_id: str | None, *, final: bool = False
+    ) -> Payment:
         """Capture the amount, or all that is left; once for each request id."""
         once = self._gateway(payment).captures_once
 
@@ -70,7 +72,7 @@ class Movements:
         return await self._release(payment, Kind.VOID)
 
     async def expire(self, payment: Payment) -> Payment:
-        """Give up what is left of a hold that ran out, at the gateway too, so that nothing can be held unknown to us."""
+        """Give up what is left of a hold that ran out, at the gateway too, so that nothing is held unknown to us."""
         return await self._release(payment, Kind.EXPIRY)
 
     async def carry_out(self, operation: Operation) -> Payment:

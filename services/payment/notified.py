@@ -1,4 +1,4 @@
-"""Brings the books in line with what a gateway tells. Each fact changes what is left to change, and otherwise nothing."""
+"""Brings the books in line with what a gateway tells. A fact changes what is left to change, otherwise nothing."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -56,9 +56,7 @@ class DifferenceNotFound(errors.NotFound):
 class Reconciler:
     """The use cases of reconciliation."""
 
-    def __init__(
-        self, store: SettlementStore, books: Mapping[str, Settlements], clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: SettlementStore, books: Mapping[str, Settlements], clock: Callable[[], datetime]) -> None:
         """`books`: by gateway."""
         self._store = store
         self._books = books
@@ -74,7 +72,7 @@ class Reconciler:
                 if spool.tell() > LONGEST_FILE_BYTES:
                     raise errors.InvalidArgument("the file is too long; split it by period", reason="FILE_TOO_LONG")
             spool.seek(0)
-            text = io.TextIOWrapper(spool, encoding="utf-8-sig", newline="")  # type: ignore[type-var]
+            text = io.TextIOWrapper(spool, encoding="utf-8-sig", newline="")
             async with self._store.comparison() as comparison:
                 if comparison is None:
                     raise errors.Aborted("another comparison is under way", reason="COMPARISON_UNDER_WAY")

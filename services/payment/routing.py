@@ -1,4 +1,4 @@
-"""Which gateway is asked: by currency, in an order that the installation chose, passing over those that don't answer."""
+"""Which gateway is asked: by currency, in the order that an installation chose, but for those that don't answer."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -41,9 +41,7 @@ class GatewayUnknown(errors.NotFound):
     """No gateway of that name sends notifications here."""
 
     def __init__(self, gateway: str) -> None:
-        super().__init__(
-            f"there is no gateway {gateway}", reason="GATEWAY_UNKNOWN", metadata={"gateway": gateway}
-        )
+        super().__init__(f"there is no gateway {gateway}", reason="GATEWAY_UNKNOWN", metadata={"gateway": gateway})
 
 
 class DeliveryNotFound(errors.NotFound):
@@ -131,16 +129,12 @@ class Webhooks:
             if fact is None:
                 return DeliveryState.IGNORED, ""
             await self._bookkeeper.note(delivery.gateway, fact)
-        except TooEarlyError as early:
-            return DeliveryState.RECEIVED, early.reason
         except (MalformedError, KeyError) as fault:
             _log.error("a delivery can't be read", delivery_id=delivery.id, type=delivery.type, error=str(fault))
             return DeliveryState.FAILED, "MALFORMED"
-        except GatewayUnreachableError:
-            return DeliveryState.RECEIVED, "GATEWAY_UNREACHABLE"
-        except errors.Error as fault:
-            return DeliveryState.RECEIVED, fault.reason
-        except Exception:
+        except (TooEarlyError, GatewayUnreachableError, errors.Error) as fault:
+            return DeliveryState.RECEIVED, getattr(fault, "reason", "GATEWAY_UNREACHABLE")
+        except Exception:  # noqa: BLE001 - one defect must not keep the others from taking effect
             _log.exception("a delivery failed", delivery_id=delivery.id, type=delivery.type)
             return DeliveryState.RECEIVED, "INTERNAL"
         return DeliveryState.PROCESSED, ""

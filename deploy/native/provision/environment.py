@@ -76,6 +76,8 @@ def _own_settings(runtime: Runtime, kept: Secrets, name: str) -> Mapping[str, ob
             "ADMIN_PASSWORD": kept.admin_password,
             "KEY_ENCRYPTION_KEY": kept.key_encryption_key,
         }
+    if name == "payment":
+        return {"SANDBOX_WEBHOOK_SECRET": kept.sandbox_webhook_secret}
     if name == "notification":
         return {"SMTP_HOST": HOST, "SMTP_PORT": runtime.port("mail", "smtp"), "SMTP_FROM": SENDER}
     return {}

@@ -68,7 +68,7 @@ class AdyenGateway:
         address: str | None,
         timeout: timedelta,
     ) -> None:
-        """`several_captures`: whether the account has multiple partial captures. `address`: of the API; None is real."""
+        """`several_captures`: whether the account has multiple partial captures. `address`: None is the real API."""
         self.captures_once = not several_captures
         self._merchant = merchant_account
         client = Adyen.AdyenClient(
@@ -105,13 +105,16 @@ class AdyenGateway:
         return None if token is None else await self.authorize(key, amount, token)
 
     async def cancel(self, key: str, reference: str) -> None:
-        """Cancel by Adyen's reference, or else by ours. Should the payment come about later, its notification comes too,
-        and it is cancelled then.
+        """Cancel by Adyen's reference, or else by ours.
+
+        Should the payment come about later, its notification comes too, and it is cancelled then.
         """
         request = {"merchantAccount": self._merchant, "reference": key}
         try:
             if reference:
-                await self._modify("cancel_authorised_payment_by_psp_reference", request, reference, f"{key}-cancel")
+                await self._modify(
+                    "cancel_authorised_payment_by_psp_reference", request, reference, f"{reference}-cancel"
+                )
             else:
                 by_ours = {**request, "paymentReference": key}
                 await self._ask(
@@ -125,7 +128,7 @@ class AdyenGateway:
         """Capture a part or all."""
         return await self._move("capture_authorised_payment", movement)
 
-    async def release(self, movement: Movement) -> Done | Refused:  # noqa: PLR6301 - a Gateway
+    async def release(self, movement: Movement) -> Done | Refused:  # noqa: ARG002
         """Adyen has nothing to give back a rest by: it lapses there when the hold does, and is not captured by us."""
         return Done()
 
@@ -193,7 +196,7 @@ class AdyenNotifications:
             for item in items
         ]
 
-    def fact(self, content: bytes) -> Fact | None:  # noqa: PLR6301 - a Notifications
+    def fact(self, content: bytes) -> Fact | None:
         """Read what it tells."""
         try:
             return fact_of(json.loads(content))
@@ -247,6 +250,8 @@ def _items(body: bytes) -> list[Answer]:
         found = [each["NotificationRequestItem"] for each in json.loads(body)["notificationItems"]]
     except (ValueError, KeyError, TypeError) as fault:
         raise MalformedError(repr(fault)) from fault
-    if not found or not all(isinstance(each, dict) and {"eventCode", "pspReference", "success"} <= each.keys() for each in found):
+    if not found or not all(
+        isinstance(each, dict) and {"eventCode", "pspReference", "success"} <= each.keys() for each in found
+    ):
         raise MalformedError("there is no item, or one without eventCode, pspReference and success")
     return found

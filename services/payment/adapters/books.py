@@ -32,15 +32,17 @@ def minor_units(currency_code: str, amount: str) -> Money:
 
 
 class SandboxBooks:
-    """Columns id, type (CAPTURE, REFUND, CHARGEBACK, CHARGEBACK_REVERSAL), reference, payment_reference, amount
-    (decimal) and currency: the form for whoever writes a file by hand.
+    """The form for whoever writes a file by hand.
+
+    Columns: id, type (CAPTURE, REFUND, CHARGEBACK, CHARGEBACK_REVERSAL), reference, payment_reference, amount
+    (decimal) and currency.
     """
 
     def __init__(self, source: Source | None = None) -> None:
         """`source`: the sandbox's accounts."""
         self._source = source
 
-    def read(self, row: Row) -> Settled | None:  # noqa: PLR6301 - a Settlements
+    def read(self, row: Row) -> Settled | None:
         """Read a row."""
         kind = Kind(row["type"])
         amount = minor_units(row["currency"], row["amount"])
@@ -104,7 +106,7 @@ class AdyenBooks:
         modification = row["Modification Reference"]
         return Settled(f"{row['Type']} {modification}", kind, modification, row["Psp Reference"], amount)
 
-    def movements(self, start: datetime, end: datetime) -> AsyncIterator[Settled] | None:  # noqa: ARG002, PLR6301
+    def movements(self, start: datetime, end: datetime) -> AsyncIterator[Settled] | None:  # noqa: ARG002
         """There is nobody to ask."""
         return None
 

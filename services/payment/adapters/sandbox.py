@@ -85,7 +85,7 @@ class Sandbox:
         """Note the capture."""
         return await self._move(movement, Kind.CAPTURE)
 
-    async def release(self, movement: Movement) -> Done | Refused:  # noqa: ARG002, PLR6301 - it holds nothing real
+    async def release(self, movement: Movement) -> Done | Refused:  # noqa: ARG002 - it holds nothing real
         """Forget the rest."""
         return Done()
 

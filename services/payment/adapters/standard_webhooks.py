@@ -1,9 +1,9 @@
 """The sandbox's notifications, signed as Standard Webhooks (standardwebhooks.com) has it.
 
-    webhook-id: msg_1
-    webhook-timestamp: 1777896000
-    webhook-signature: v1,<base64 of HMAC-SHA256 over `id.timestamp.body`>
-    {"type": "refund.failed", "data": {"operation_id": "…", "reason": "account_closed"}}
+webhook-id: msg_1
+webhook-timestamp: 1777896000
+webhook-signature: v1,<base64 of HMAC-SHA256 over `id.timestamp.body`>
+{"type": "refund.failed", "data": {"operation_id": "…", "reason": "account_closed"}}
 """
 
 import base64
@@ -52,7 +52,7 @@ class SandboxNotifications:
             raise SignatureInvalidError("the signature is too old")
         return [Delivery(message_id, str(_parsed(body).get("type", "")), body)]
 
-    def fact(self, content: bytes) -> Fact | None:  # noqa: PLR6301 - a Notifications
+    def fact(self, content: bytes) -> Fact | None:
         """Read what it tells."""
         event = _parsed(content)
         read = _FACTS.get(str(event.get("type", "")))

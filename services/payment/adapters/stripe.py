@@ -50,14 +50,14 @@ class Stripe:
     name = NAME
 
     def __init__(self, api_key: str, *, multicapture: bool, address: str | None, timeout: timedelta) -> None:
-        """`multicapture`: whether the account may capture a payment several times. `address`: of the API; None is real."""
+        """`multicapture`: whether the account may capture several times. `address`: of the API; None is real."""
         self.captures_once = not multicapture
         self._http = stripe.HTTPXClient(timeout=timeout.total_seconds())
         self._client = stripe.StripeClient(
             api_key,
             http_client=self._http,
             max_network_retries=0,
-            base_addresses={"api": address} if address else {},  # type: ignore[arg-type, typeddict-item]
+            base_addresses={"api": address} if address else {},
         )
 
     async def authorize(self, key: str, amount: Money, token: str) -> Approved | Declined:
@@ -109,7 +109,9 @@ class Stripe:
             return
         try:
             await _answer(
-                lambda: self._client.v1.payment_intents.cancel_async(found, options={"idempotency_key": f"{key}-cancel"})
+                lambda: self._client.v1.payment_intents.cancel_async(
+                    found, options={"idempotency_key": f"{key}-cancel"}
+                )
             )
         except stripe.InvalidRequestError as refused:
             intent = await _answer(lambda: self._client.v1.payment_intents.retrieve_async(found))
@@ -168,7 +170,7 @@ class Stripe:
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._http.close_async()
+        await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def _create(self, params: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - Stripe's own
         options: Any = {"idempotency_key": key}
@@ -189,13 +191,13 @@ class Stripe:
     async def _captured_before(self, movement: Movement) -> Done | None:
         """A capture whose key Stripe forgot: what the PaymentIntent noted last tells whether it was this one."""
         intent = await _answer(lambda: self._client.v1.payment_intents.retrieve_async(movement.reference))
-        ours = (intent.metadata or {}).get("operation_id") == movement.key
+        ours = _operation_of(intent) == movement.key
         return Done(_charge_id(intent)) if ours and intent.amount_received else None
 
     async def _refunded(self, movement: Movement) -> Done | None:
         params: Any = {"payment_intent": movement.reference, "limit": 100}
         made = await _answer(lambda: self._client.v1.refunds.list_async(params))
-        return next((Done(each.id) for each in made.data if (each.metadata or {}).get("operation_id") == movement.key), None)
+        return next((Done(each.id) for each in made.data if _operation_of(each) == movement.key), None)
 
 
 class StripeNotifications:
@@ -216,7 +218,7 @@ class StripeNotifications:
         event = _event(body)
         return [Delivery(event["id"], event["type"], body)]
 
-    def fact(self, content: bytes) -> Fact | None:  # noqa: PLR6301 - a Notifications
+    def fact(self, content: bytes) -> Fact | None:
         """Read what it tells."""
         event = _event(content)
         try:
@@ -261,6 +263,11 @@ def _expiry(intent: Any) -> datetime:  # noqa: ANN401 - Stripe's own
 def _charge_id(intent: Any) -> str:  # noqa: ANN401 - Stripe's own
     charge = intent.latest_charge
     return str(charge if isinstance(charge, str) else getattr(charge, "id", "") or "")
+
+
+def _operation_of(noted: Any) -> str | None:  # noqa: ANN401 - Stripe's own
+    operation_id: str | None = getattr(noted.metadata, "operation_id", None)
+    return operation_id
 
 
 def _settled(transaction: Any) -> Settled | None:  # noqa: ANN401 - Stripe's own

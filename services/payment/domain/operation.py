@@ -1,4 +1,4 @@
-"""Captures, refunds and releases on their way to the gateway: what may begin beside what is under way, and what it does.
+"""Captures, refunds and releases on their way to the gateway: what may begin beside others, and what it does.
 
 An operation is committed before the gateway is asked, and closed with the gateway's answer.
 """

@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One movement of money. `reference` is the gateway's, `operation_id` what of ours caused it, where anything did."""
+    """One movement of money. `reference` is the gateway's; `operation_id` is what of ours caused it, if anything."""
 
     id: str
     kind: Kind

@@ -1,5 +1,7 @@
-"""Several gateways: holds that expire, movements that fail later, disputes, webhooks, reconciliation; ledger and row
-are held to each other by the database."""
+"""Several gateways: holds that expire, movements that fail later, disputes, webhooks, reconciliation.
+
+Ledger and row are held to each other by the database.
+"""
 
 from alembic import op
 

@@ -36,7 +36,10 @@ from services.order.saga import Saga
 from services.order.service import OrderService as OrderServicer
 from services.order.store import OrderStore
 from services.payment.adapters.sandbox import Sandbox
+from services.payment.breaker import Breaker, Guarded
 from services.payment.cashier import Cashier
+from services.payment.movements import Movements
+from services.payment.routing import Gateways
 from services.payment.service import PaymentService as PaymentServicer
 from services.payment.store import PaymentStore, SandboxAccounts
 from tests.integration.mesh.warehouse import HOST, claims_of
@@ -104,7 +107,12 @@ async def open_shop(postgres: Postgres, *, give_up: float = 600.0) -> AsyncItera
         databases = {name: await stack.enter_async_context(_database(postgres, name)) for name in SERVICES}
         stock = InventoryStore(databases["inventory"], timedelta(days=1))
         payments = PaymentStore(databases["payment"])
-        cashier = Cashier(payments, Sandbox(SandboxAccounts(databases["payment"])), _now, new_id, timedelta(seconds=1))
+        sandbox = Guarded(
+            Sandbox(SandboxAccounts(databases["payment"])), Breaker(100, timedelta(seconds=1)), timedelta(seconds=1)
+        )
+        gateways = Gateways({sandbox.name: sandbox}, {"*": [sandbox.name]})
+        movements = Movements(payments, gateways, _now)
+        cashier = Cashier(payments, gateways, movements, _now, new_id, timedelta(seconds=1))
         orders = OrderStore(databases["order"], LEASE)
         addresses = {
             "inventory": await stack.enter_async_context(
@@ -112,7 +120,9 @@ async def open_shop(postgres: Postgres, *, give_up: float = 600.0) -> AsyncItera
             ),
             "payment": await stack.enter_async_context(
                 _listening(
-                    contract, payment_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(cashier, payments)
+                    contract,
+                    payment_grpc.add_PaymentServiceServicer_to_server,
+                    PaymentServicer(cashier, movements, payments),
                 )
             ),
         }
