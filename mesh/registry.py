@@ -15,8 +15,9 @@ from mesh.telemetry import get_logger
 
 _log = get_logger(__name__)
 
-CHECK_INTERVAL = "2s"
-CHECK_TIMEOUT = "2s"
+# An instance that hangs is out of everybody's list after the sum of both at the latest.
+CHECK_INTERVAL = "1s"
+CHECK_TIMEOUT = "1500ms"
 # Consul's own minimum: an instance that died without a word is gone after a minute.
 FORGET_AFTER = "1m"
 # The agent shows its own certificate. It asks for none by name: ours name a service, not a host.

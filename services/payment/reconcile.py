@@ -7,6 +7,8 @@
 It works on the payment database itself, so that a file may be longer than what the edge takes.
 """
 
+# ruff: noqa: T201 - a command that speaks to the terminal
+
 import argparse
 import asyncio
 import getpass

@@ -16,7 +16,7 @@ from deploy.native import secrets
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import AGENT, CONTROL_PLANE
+from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE
 from mesh.documents import POLICY, SETTINGS
 
 HOST = "127.0.0.1"
@@ -51,7 +51,10 @@ def rules_of(holder: str) -> Rules:
     """
     if holder == AGENT:
         return {"node_prefix": {"": WRITE}, "service_prefix": {"": READ}}
-    own: Rules = {"service": {holder: WRITE}, "key": {f"{SETTINGS}{holder}": READ}}
+    name: Rules = {"service": {holder: WRITE}}
+    if holder == EDGE:
+        return name
+    own: Rules = {**name, "key": {f"{SETTINGS}{holder}": READ}}
     if holder == CONTROL_PLANE:
         catalogue: Rules = {kind: {"": READ} for kind in ("service_prefix", "node_prefix")}
         return {**own, **catalogue, "key_prefix": {POLICY: READ}}

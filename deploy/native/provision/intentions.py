@@ -1,6 +1,8 @@
-"""Consul's intentions: which service may call which, as the topology says; whatever is not said is refused.
+"""Consul's intentions: which service may call which, for itself or for users; whatever is not said is refused.
 
-An entry stands under the name of the service that is called, and lists those that may call it.
+An entry stands under the name of the service that is called, and lists those that may call it. A plain "allow" lets a
+service call for itself. To call for users takes a permission that names the header of their claims, which Consul takes
+only for a service whose protocol it knows to be gRPC. mesh/intentions.py is what reads them.
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,21 @@ from deploy.native.runtime import Runtime, Topology
 from deploy.native.secrets import EDGE
 
 KIND = "service-intentions"
+DEFAULTS = "service-defaults"
+GRPC = "grpc"
 ALLOW = "allow"
+CLAIMS = "x-ordermesh-claims"
+"""mesh/headers.py says what it is."""
+
+FOR_ITSELF: Mapping[str, Any] = {"Action": ALLOW}
+FOR_USERS: Mapping[str, Any] = {
+    "Permissions": [
+        {"Action": ALLOW, "HTTP": {"PathPrefix": "/", "Header": [{"Name": CLAIMS, "Present": True}]}},
+        {"Action": ALLOW, "HTTP": {"PathPrefix": "/"}},
+    ]
+}
+Sources = dict[str, Mapping[str, Any]]
+"""What an entry says about each source."""
 
 
 def intentions(runtime: Runtime) -> str:
@@ -25,38 +41,43 @@ def intentions(runtime: Runtime) -> str:
     kept = secrets.ensure(runtime.root, runtime.topology.services)
     client = Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
     entries = wait_for("Consul", lambda: client.config.list(KIND), errors=(OSError, ConsulException))
-    found = {entry["Name"]: _allowed(entry) for entry in entries}
+    found = {entry["Name"]: _said(entry) for entry in entries}
+    protocols = {entry["Name"]: entry.get("Protocol") for entry in client.config.list(DEFAULTS)}
     changes = []
-    for service, callers in callers_of(runtime.topology).items():
-        if found.get(service, ()) != callers:
-            changes += _allow(client, service, callers)
+    for service, sources in sources_of(runtime.topology).items():
+        if protocols.get(service) != GRPC:
+            client.config.set(DEFAULTS, service, {"Protocol": GRPC})
+            changes.append(f"{service} speaks gRPC")
+        if found.get(service, {}) != sources:
+            changes.append(_write(client, service, sources))
     return summary("intentions", changes)
 
 
-def callers_of(topology: Topology) -> dict[str, tuple[str, ...]]:
-    """List who may call each service, the edge among them."""
-    calls = {
-        EDGE: topology.edge_calls,
-        **{name: service.calls for name, service in topology.services.items()},
-    }
+def sources_of(topology: Topology) -> dict[str, Sources]:
+    """List who may call each service, the edge among them, and for whom."""
+    found: dict[str, Sources] = {name: {} for name in topology.services}
+    for caller, own in topology.services.items():
+        for called in own.calls:
+            found[called][caller] = FOR_ITSELF
+        for called in own.calls_for_users:
+            found[called][caller] = FOR_USERS
+    for called in topology.edge_calls_for_users:
+        found[called][EDGE] = FOR_USERS
+    return found
+
+
+def _write(client: Consul, service: str, sources: Sources) -> str:
+    if not sources:
+        # An entry without a source is refused, and none means the same.
+        client.config.delete(KIND, service)
+        return f"{service} may be called by nobody"
+    client.config.set(KIND, service, {"Sources": [{"Name": name, **said} for name, said in sources.items()]})
+    return f"{service} may be called by {' and '.join(sorted(sources))}"
+
+
+def _said(entry: Mapping[str, Any]) -> Sources:
+    """Leave out what Consul adds to each source."""
     return {
-        service: tuple(sorted(caller for caller, called in calls.items() if service in called))
-        for service in topology.services
+        source["Name"]: {key: source[key] for key in ("Action", "Permissions") if key in source}
+        for source in entry.get("Sources") or ()
     }
-
-
-def _allow(client: Consul, service: str, callers: tuple[str, ...]) -> list[str]:
-    if callers:
-        client.config.set(KIND, service, {"Sources": [{"Name": caller, "Action": ALLOW} for caller in callers]})
-        return [f"{service} may be called by {' and '.join(callers)}"]
-    # An entry without a source is refused, and none means the same.
-    client.config.delete(KIND, service)
-    return [f"{service} may be called by nobody"]
-
-
-def _allowed(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """List whom an entry allows; None for one that says anything else besides, which is not ours."""
-    sources = entry.get("Sources") or []
-    if any(source.get("Action") != ALLOW for source in sources):
-        return None
-    return tuple(sorted(source["Name"] for source in sources))

@@ -83,11 +83,8 @@ UPDATE allocations a SET
     released = CASE WHEN r.state = 'RELEASED' THEN a.quantity ELSE 0 END
 FROM reservations r WHERE r.id = a.reservation_id AND r.state <> 'HELD';
 """
-# What others may build on; the other columns are the service's own.
-_STREAM = """
-CREATE PUBLICATION inventory_stock FOR TABLE stock_levels
-    (sku, warehouse_id, on_hand, reserved, backordered, safety_stock, backorder_limit, low_stock_threshold, low);
-"""
+# The topic `inventory-stock` (docs/inventory.md): every column is what others may build on.
+_STREAM = "CREATE PUBLICATION inventory_stock FOR TABLE stock_levels"
 
 
 def upgrade() -> None:
