@@ -202,7 +202,13 @@ async def test_a_dispute_ends_the_same_in_whatever_order_it_is_told(
 ) -> None:
     """Opened, money taken, won and money returned: each once."""
     payment, _ = await captured(desk)
-    about: dict[str, Any] = {"payment_id": payment.id, "dispute_id": "dp_1", "amount": 200, "currency_code": "EUR", "reason": "fraud"}
+    about: dict[str, Any] = {
+        "payment_id": payment.id,
+        "dispute_id": "dp_1",
+        "amount": 200,
+        "currency_code": "EUR",
+        "reason": "fraud",
+    }
     kinds = ("dispute.opened", "dispute.funds_withdrawn", "dispute.won")
     for index in order:
         for _ in range(2):
