@@ -7,8 +7,8 @@ import pytest
 
 from mesh.client import Clients
 from mesh.contract import Contract
+from mesh.runtime_settings import RuntimeSettings
 from mesh.server import Application
-from  import RuntimeSettings
 from services.common.database import Database
 from services.payment import __main__ as payment
 from services.payment.gateways import adapters
