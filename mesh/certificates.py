@@ -26,6 +26,7 @@ class Certificate:
     names: tuple[str, ...]
     begin: dt.datetime
     end: dt.datetime
+    serial: str
 
     @property
     def renew_at(self) -> dt.datetime:
@@ -62,7 +63,9 @@ class Files:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (spiffe_id,) = names.get_values_for_type(x509.UniformResourceIdentifier)
         also = tuple(names.get_values_for_type(x509.DNSName))
-        return Certificate(spiffe_id, also, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+        return Certificate(
+            spiffe_id, also, leaf.not_valid_before_utc, leaf.not_valid_after_utc, f"{leaf.serial_number:x}"
+        )
 
     def is_signed_by(self, signer: bytes) -> bool:
         """Tell whether the certificate kept here was signed by this one, PEM."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as grpc_health
@@ -27,10 +27,10 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 class Health:
     """Runs the checks over and over. Every service of the process shares one verdict."""
 
-    def __init__(self, services: tuple[str, ...]) -> None:
-        """`services`: full names; the empty name, which stands for the process, is added."""
+    def __init__(self) -> None:
+        """At first it speaks for the process as a whole, which goes by the empty name."""
         self.servicer = grpc_health.HealthServicer()
-        self._names = ("", *services)
+        self._names = [""]
         self._checks: dict[str, Check] = {}
         self._failing: Mapping[str, str] | None = None
 
@@ -38,6 +38,16 @@ class Health:
     def serving(self) -> bool:
         """The verdict of the last look; False before the first."""
         return self._failing == {}
+
+    @property
+    def complaints(self) -> Mapping[str, str]:
+        """What the last look found, by dependency; an empty text for one that is well."""
+        failing = self._failing or {}
+        return {name: failing.get(name, "") for name in self._checks}
+
+    def speaks_for(self, services: Iterable[str]) -> None:
+        """Answer for services, too, by their full names."""
+        self._names += services
 
     def add(self, name: str, check: Check) -> None:
         """`check` raises when the dependency can't be used."""

@@ -14,18 +14,21 @@ import uvloop
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from mesh import introspection
 from mesh.client import Clients
 from mesh.contract import Contract
 from mesh.gate import Gate
 from mesh.health import Check, Health
 from mesh.identity import joined
 from mesh.intentions import Intentions
+from mesh.introspection import Introspection
 from mesh.peers import CertifiedPeers
 from mesh.registry import Registry
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
 from mesh.tracing import client_interceptors, configure_tracing, server_interceptor
 from mesh.xds import write_bootstrap
+from ordermesh.mesh.v1.introspection_service_pb2_grpc import add_IntrospectionServiceServicer_to_server
 
 _log = get_logger(__name__)
 
@@ -69,13 +72,12 @@ class Application:
 
     def serve(self, servicer: object, add: Callable[[Any, grpc.aio.Server], None], service: str) -> None:
         """Serve a contract; `add` is the generated add_…_to_server, `service` the full name. Raises LookupError."""
-        if service not in self._contract.services:
-            message = f"no contract has a service {service}; run `make proto`"
-            raise LookupError(message)
+        self._contract.learn(service)
         self.services[service] = lambda server: add(servicer, server)
 
     def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
-        """Return a stub held to its contract; see mesh.client."""
+        """Return a stub held to its contract; see mesh.client. Raises LookupError."""
+        self._contract.learn(service)
         return self._clients.client(stub, service, as_service=as_service)
 
     def add_check(self, name: str, check: Check) -> None:
@@ -98,7 +100,7 @@ def run(name: str, build: Build) -> None:
 async def _run(settings: MeshSettings, build: Build) -> None:
     configure_logging(settings.log_level, settings.service)
     tracing = configure_tracing(settings)
-    contract = Contract.load()
+    contract = Contract()
     metrics_server, _ = prometheus_client.start_http_server(settings.metrics_port, settings.host)
     async with AsyncExitStack() as stack:
         stack.callback(metrics_server.shutdown)
@@ -112,15 +114,19 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         intentions = Intentions()
         application.add_check("intentions", intentions.check)
         application.background("intentions", lambda stop: intentions.keep(settings, stop))
-        gate = Gate(contract, CertifiedPeers(identity.domain, intentions), settings.max_calls)
+        peers = CertifiedPeers(identity.domain, intentions)
+        health = Health()
+        told = Introspection(settings, identity, health, intentions, peers)
+        application.serve(told, add_IntrospectionServiceServicer_to_server, introspection.SERVICE)
+        gate = Gate(contract, peers, settings.max_calls)
         server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
-        await _serve(application, server, _stop_on_signals())
+        await _serve(application, server, health, _stop_on_signals())
 
 
-async def _serve(application: Application, server: grpc.aio.Server, stop: asyncio.Event) -> None:
+async def _serve(application: Application, server: grpc.aio.Server, health: Health, stop: asyncio.Event) -> None:
     settings = application.settings
-    health = Health(tuple(application.services))
+    health.speaks_for(application.services)
     for name, check in application.checks.items():
         health.add(name, check)
     _add_services(application, server, health)
