@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "down": ("down", "stop everything; the data stays"),
     "status": ("status", "how every program is, and the memory it takes"),
     "logs": ("logs", "the log of a program"),
+    "join": ("join", "let a service of another team into the mesh, or out again"),
     "doctor": ("doctor", "look for what keeps the stack from working, and say what to do"),
     "events": ("events", "the events of a topic, decoded"),
     "demo": ("demo", "place an order as a customer would"),

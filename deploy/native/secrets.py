@@ -15,14 +15,16 @@ DEBEZIUM_ROLE = "debezium"
 AGENT = "agent"
 CONTROL_PLANE = "control-plane"
 EDGE = "edge"
+OPERATOR = "operator"
+HOLDERS = (AGENT, CONTROL_PLANE, EDGE, OPERATOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
     """What processes prove themselves with; printing it shows no value, so that a log line cannot leak one.
 
-    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE
-    or EDGE.
+    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE,
+    EDGE or OPERATOR.
     """
 
     postgres_superuser_password: str = field(repr=False)
@@ -72,7 +74,7 @@ def _completed(kept: Mapping[str, Any], services: tuple[str, ...]) -> Secrets:
         "postgres_superuser_password": _password(),
         "database_passwords": {role: _password() for role in (*roles, DEBEZIUM_ROLE)},
         "consul_management_token": str(uuid.uuid4()),
-        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (AGENT, CONTROL_PLANE, EDGE, *services)},
+        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (*HOLDERS, *services)},
         "gossip_key": _key(),
         "admin_password": _password(),
         "supervisor_password": _password(),
