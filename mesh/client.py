@@ -4,8 +4,9 @@ Which instance answers, retries and ejection are the channel's business (mesh/co
 timeouts fire early in grpc's C-core (grpc#40633).
 """
 
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -16,6 +17,7 @@ from mesh.contract import Contract, MethodPolicy
 
 Stub = TypeVar("Stub")
 Interceptors = tuple[grpc.aio.ClientInterceptor, ...]
+Metadata = tuple[tuple[str, str], ...]
 Dial = Callable[[str, Interceptors], grpc.aio.Channel]
 
 OPTIONS = (
@@ -67,39 +69,32 @@ class Clients:
         return self._channels[domain]
 
 
-Metadata = tuple[tuple[str, str], ...]
-
-
 class _Client:
     """The methods of one service."""
 
     def __init__(self, stub: object, methods: dict[str, MethodPolicy], *, as_service: bool) -> None:
         for name, policy in methods.items():
-            setattr(self, name, _Method(getattr(stub, name), policy, as_service=as_service))
+            kind = _Stream if policy.server_streaming else _Method
+            setattr(self, name, kind(getattr(stub, name), policy, as_service=as_service))
 
 
-class _Method:
-    """One method, called like the stub's own."""
+class _Calling:
+    """What each call of a method takes along, and what is kept of it."""
 
-    def __init__(
-        self,
-        call: Callable[..., Awaitable[Message]],
-        policy: MethodPolicy,
-        *,
-        as_service: bool,
-    ) -> None:
+    def __init__(self, call: Callable[..., Any], policy: MethodPolicy, *, as_service: bool) -> None:
         self._call = call
         self._policy = policy
         self._limit = policy.deadline.total_seconds()
         self._as_service = as_service
         self._name = policy.full_name.removeprefix("/")
 
-    async def __call__(self, request: Message, *, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
-        """Call, within the contract's deadline, what is left of the caller's, and `timeout`."""
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Raise mesh.errors for gRPC's own, and count how it ended."""
         begun = time.perf_counter()
         code = "CANCELLED"
         try:
-            answer = await self._call(request, timeout=self._time(timeout), metadata=self._metadata())
+            yield
             code = "OK"
         except errors.Error as failure:
             code = failure.code
@@ -109,7 +104,6 @@ class _Method:
             raise status.error_from(failure) from failure
         finally:
             metrics.made(self._name, code).observe(time.perf_counter() - begun)
-        return answer
 
     def _time(self, timeout: float | None) -> float:
         left = min(each for each in (self._limit, timeout, context.current().remaining()) if each is not None)
@@ -119,5 +113,30 @@ class _Method:
 
     def _metadata(self) -> Metadata:
         call = context.current()
-        own = ((headers.REQUEST_ID, call.request_id or context.new_request_id()),)
-        return own if self._as_service or not call.claims else (*own, (headers.CLAIMS, call.claims))
+        found = [(headers.REQUEST_ID, call.request_id or context.new_request_id())]
+        if call.claims and not self._as_service:
+            found.append((headers.CLAIMS, call.claims))
+        return tuple(found)
+
+
+class _Method(_Calling):
+    """A method with one answer, called like the stub's own."""
+
+    async def __call__(self, request: Message, *, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
+        """Call, within the contract's deadline, what is left of the caller's, and `timeout`."""
+        with self._counted():
+            return await self._call(request, timeout=self._time(timeout), metadata=self._metadata())
+
+
+class _Stream(_Calling):
+    """A method that answers with a stream, called like the stub's own: `async for answer in client.Watch(…)`."""
+
+    async def __call__(self, request: Message, *, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109
+        """Give each answer; the deadlines of `_Method` bound the whole. A stream that is left early is cancelled."""
+        with self._counted():
+            call = self._call(request, timeout=self._time(timeout), metadata=self._metadata())
+            try:
+                async for answer in call:
+                    yield answer
+            finally:
+                call.cancel()

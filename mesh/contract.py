@@ -80,6 +80,8 @@ class MethodPolicy:
     cache_ttl: timedelta | None
     unrestricted_permission: str
     bindings: tuple[HttpBinding, ...]
+    client_streaming: bool = False
+    server_streaming: bool = False
 
     @property
     def domain(self) -> str:
@@ -169,6 +171,8 @@ def _policy(service: str, method: MethodDescriptorProto) -> MethodPolicy:
         cache_ttl=policy.cache_ttl.ToTimedelta() if policy.HasField("cache_ttl") else None,
         unrestricted_permission=policy.unrestricted_permission,
         bindings=tuple(_bindings(method)),
+        client_streaming=method.client_streaming,
+        server_streaming=method.server_streaming,
     )
 
 

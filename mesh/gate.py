@@ -1,204 +1,184 @@
-"""What every call passes on its way to its method: identity, permission, validation, deadline; and what is kept of it.
+"""What every call passes on its way to its method: room, identity, permission, validation, deadline.
 
 One interceptor does all of it, because the order matters and each layer costs: nothing is validated for a caller who
-may not call, and every outcome, whichever layer made it, leaves through the same door.
+may not call, and every outcome, whichever layer made it, leaves through the same door (mesh/visit.py).
 """
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import grpc
 from google.protobuf.message import Message
-from grpc_interceptor.server import AsyncServerInterceptor
 
-from mesh import admission, context, errors, headers, metrics, status
+from mesh import admission, context, errors, headers
 from mesh.contract import Contract, MethodPolicy
 from mesh.peers import Peers
-from mesh.telemetry import get_logger
-from mesh.tracing import traceparent
 from mesh.validation import validate
+from mesh.visit import Visit
 
-_log = get_logger("rpc")
-
-Metadata = dict[str, str]
 Method = Callable[[Any, Any], Any]
+Handler = Any
+"""grpc's RpcMethodHandler, whose types say less than what is used of it."""
 
 OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 """What Consul's checks and tools call; they tell no more than that the service is there and its public contract."""
 
 RETRY_AFTER = timedelta(seconds=1)
-
-LONGEST_REQUEST_ID = 128
-"""Every reply, log line and event repeats it."""
+END = object()
 
 
-class Gate(AsyncServerInterceptor):
+class Room:
+    """Place for so many at once. Further ones are turned away while that costs nothing, lest all become late."""
+
+    def __init__(self, most: int, what: str) -> None:
+        """`what` they are, for the refusal."""
+        self._most = most
+        self._what = what
+        self._inside = 0
+
+    def __enter__(self) -> Self:
+        """Raise ResourceExhausted when there is no room."""
+        if self._inside >= self._most:
+            message = f"too many {self._what} at once; send it again a little later"
+            raise errors.ResourceExhausted(message, reason="OVERLOADED", retry_after=RETRY_AFTER)
+        self._inside += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Make room."""
+        self._inside -= 1
+
+
+class Gate(grpc.aio.ServerInterceptor):
     """Admits calls as their contract says. A method without a contract of ours is refused, but for OPEN_TO_ALL."""
 
-    def __init__(self, contract: Contract, peers: Peers, most_at_once: int) -> None:
-        """`peers` knows who calls. Beyond `most_at_once` calls, further ones are turned away at once."""
+    def __init__(self, contract: Contract, peers: Peers, most_calls: int, most_streams: int = 512) -> None:
+        """`peers` knows who calls. Streams of answers are counted apart: they last, and mostly wait."""
         self._contract = contract
         self._peers = peers
-        self._most_at_once = most_at_once
-        self._at_once = 0
+        self._calls = Room(most_calls, "calls")
+        self._streams = Room(most_streams, "streams")
+        self._waiting: set[asyncio.Timeout] = set()
+        self._draining = False
+        self._guarded: dict[str, Handler] = {}
 
-    async def intercept(
-        self,
-        method: Method,
-        request_or_iterator: Any,  # noqa: ANN401 - a message, or a stream of them
-        context: Any,  # noqa: ANN401 - grpc.aio's own, which other interceptors wrap
-        method_name: str,
-    ) -> Any:  # noqa: ANN401 - whatever the method answers
-        """Serve one call."""
-        if method_name.startswith(OPEN_TO_ALL):
-            return await _pass_through(method, request_or_iterator, context)
-        visit = Visit(context, method_name)
-        with visit, self._counted():
-            try:
-                self._require_room()
-                policy = self._policy(method_name)
-                call = self._admitted(policy, request_or_iterator, context, visit)
-                return await _answer(method, request_or_iterator, context, call, policy)
-            except errors.Error as error:
-                await visit.refuse(error)
-            except (asyncio.CancelledError, grpc.aio.AbortError):
-                raise
-            except Exception:  # noqa: BLE001 - the last door: what a defect says goes to the log, never to a caller
-                await visit.fail()
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
+    ) -> Handler:
+        """Put the gate before a method."""
+        method = details.method
+        if method not in self._guarded:
+            handler = await continuation(details)
+            if handler is None or method.startswith(OPEN_TO_ALL):
+                return handler
+            self._guarded[method] = self._guard(method, handler)
+        return self._guarded[method]
 
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._at_once += 1
-        try:
-            yield
-        finally:
-            self._at_once -= 1
+    def drain(self) -> None:
+        """End the streams, and let no new one begin: whoever watches comes back, to another instance."""
+        self._draining = True
+        now = asyncio.get_running_loop().time()
+        for limit in self._waiting:
+            if not limit.expired():
+                limit.reschedule(now)
 
-    def _require_room(self) -> None:
-        """Turn a call away while it costs nothing, rather than let all of them become late."""
-        if self._at_once > self._most_at_once:
-            raise errors.ResourceExhausted(
-                "too many calls at once; send it again a little later", reason="OVERLOADED", retry_after=RETRY_AFTER
-            )
+    def _guard(self, name: str, handler: Handler) -> Handler:
+        kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
+        method: Method = getattr(handler, kind)
 
-    def _policy(self, method_name: str) -> MethodPolicy:
-        policy = self._contract.method(method_name)
-        if policy is None:
-            raise errors.Unimplemented(f"{method_name} is in no contract", reason="METHOD_UNKNOWN")
-        return policy
+        async def answer(request: object, servicer_context: object) -> object:
+            async with Visit(servicer_context, name) as visit:
+                with self._calls:
+                    policy, call = self._admitted(name, servicer_context, visit)
+                    asked = _validated(request)
+                    limit = asyncio.timeout(call.remaining())
+                    return await _within(limit, method(asked, servicer_context), policy)
+
+        async def stream(request: object, servicer_context: object) -> AsyncIterator[object]:
+            async with Visit(servicer_context, name) as visit:
+                with self._streams:
+                    policy, call = self._admitted(name, servicer_context, visit)
+                    async with contextlib.aclosing(method(_validated(request), servicer_context)) as answers:
+                        while (each := await self._next(answers, policy, call)) is not END:
+                            yield each
+
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        return make(
+            stream if handler.response_streaming else answer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
 
     def _admitted(
         self,
-        policy: MethodPolicy,
-        request: object,
-        servicer_context: Any,  # noqa: ANN401 - as above
-        visit: "Visit",
-    ) -> context.Call:
-        metadata = visit.metadata
-        peer = self._peers.caller_of(servicer_context, policy.full_name)
-        claims = metadata.get(headers.CLAIMS, "")
+        name: str,
+        servicer_context: Any,  # noqa: ANN401 - grpc.aio's own, which other interceptors wrap
+        visit: Visit,
+    ) -> tuple[MethodPolicy, context.Call]:
+        policy = self._contract.method(name)
+        if policy is None:
+            raise errors.Unimplemented(f"{name} is in no contract", reason="METHOD_UNKNOWN")
+        peer = self._peers.caller_of(servicer_context, name)
+        claims = visit.metadata.get(headers.CLAIMS, "")
         caller = admission.admit(policy, peer, claims)
         left = servicer_context.time_remaining()
         if left is not None and left <= 0:
             raise errors.DeadlineExceeded("the time was up before the call was begun", reason="DEADLINE_EXCEEDED")
         limit = policy.deadline.total_seconds()
-        call = visit.begin(caller, time.monotonic() + (limit if left is None else min(limit, left)), claims)
-        if isinstance(request, Message):
-            validate(request)
-        return call
+        return policy, visit.admitted(caller, limit if left is None else min(limit, left), claims)
+
+    async def _next(self, answers: AsyncIterator[object], policy: MethodPolicy, call: context.Call) -> object:
+        """Wait for a stream's next answer; END after the last. The contract's deadline is the life of the whole."""
+        self._require_open()
+        limit = asyncio.timeout(call.remaining())
+        self._waiting.add(limit)
+        try:
+            if not call.remaining():
+                raise _late(policy)
+            return await _within(limit, anext(answers, END), policy)
+        except errors.DeadlineExceeded:
+            self._require_open()
+            raise
+        finally:
+            self._waiting.discard(limit)
+
+    def _require_open(self) -> None:
+        if self._draining:
+            raise errors.Unavailable("this instance is about to stop; begin again with another", reason="DRAINING")
 
 
-class Visit:
-    """One call from its arrival to its answer: its metadata, its place in the context, its metrics and log line."""
-
-    def __init__(self, servicer_context: Any, method: str) -> None:  # noqa: ANN401 - grpc.aio's own, untyped here
-        self._context = servicer_context
-        self._method = method.removeprefix("/")
-        self._begun = time.perf_counter()
-        self._code = "OK"
-        self._reason = ""
-        self.metadata: Metadata = {
-            key: value for key, value in servicer_context.invocation_metadata() or () if isinstance(value, str)
-        }
-        self._request_id = self.metadata.get(headers.REQUEST_ID, "")[:LONGEST_REQUEST_ID] or context.new_request_id()
-        self._call = context.Call(self._request_id, context.Caller())
-
-    def __enter__(self) -> Self:
-        metrics.serving(self._method).inc()
-        # gRPC serves each call in a task of its own, so what is set here ends with it.
-        context.enter(self._call)
-        self._context.set_trailing_metadata(((headers.REQUEST_ID, self._request_id),))
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, asyncio.CancelledError):
-            self._code = "CANCELLED"
-        took = time.perf_counter() - self._begun
-        metrics.serving(self._method).dec()
-        metrics.served(self._method, self._code).observe(took)
-        _log.info(
-            "call served",
-            rpc_method=self._method,
-            code=self._code,
-            reason=self._reason,
-            peer=self._call.caller.peer,
-            duration_ms=round(took * 1000, 2),
-        )
-
-    def begin(self, caller: context.Caller, deadline: float, claims: str) -> context.Call:
-        """Make the call the current one, now that its caller is known."""
-        self._call = context.Call(
-            request_id=self._request_id,
-            caller=caller,
-            deadline=deadline,
-            idempotency_key=self.metadata.get(headers.IDEMPOTENCY_KEY),
-            method=self._method,
-            claims=claims,
-            traceparent=traceparent(),
-        )
-        context.enter(self._call)
-        return self._call
-
-    async def refuse(self, error: errors.Error) -> NoReturn:
-        """Answer with an error."""
-        self._code, self._reason = error.code, error.reason
-        trailers = (
-            (headers.REQUEST_ID, self._request_id),
-            (status.DETAILS_KEY, status.details_of(error, self._request_id)),
-        )
-        await self._context.abort(status.grpc_code(error), status.shortened(error.message), trailers)
-        raise AssertionError  # abort() never returns
-
-    async def fail(self) -> NoReturn:
-        """Answer that it is our fault, and log what it was."""
-        _log.exception("a method failed", rpc_method=self._method)
-        await self.refuse(
-            errors.Internal(f"something went wrong here; quote request {self._request_id}", reason="INTERNAL")
-        )
+def _arity(streaming: bool) -> str:  # noqa: FBT001 - one half of a kind's name
+    return "stream" if streaming else "unary"
 
 
-async def _pass_through(method: Method, request: object, servicer_context: object) -> object:
-    answer = method(request, servicer_context)
-    return answer if hasattr(answer, "__aiter__") else await answer
+def _validated(request: Any) -> Any:  # noqa: ANN401 - a message, or a stream of them
+    """Hold a request to its contract; those of a stream as they come."""
+    if isinstance(request, Message):
+        validate(request)
+        return request
+    return _each_validated(request)
 
 
-async def _answer(
-    method: Method, request: object, servicer_context: object, call: context.Call, policy: MethodPolicy
-) -> object:
-    """Call the method; when the time is up it is stopped, and its transaction with it."""
-    answer: Awaitable[object] | AsyncIterator[object] = method(request, servicer_context)
-    if not isinstance(answer, Awaitable):
-        return answer
+async def _each_validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async for each in requests:
+        validate(each)
+        yield each
+
+
+async def _within(limit: asyncio.Timeout, answer: Awaitable[object], policy: MethodPolicy) -> object:
+    """Wait for an answer; when the time is up the method is stopped, and its transaction with it."""
     try:
-        async with asyncio.timeout(call.remaining()) as limit:
+        async with limit:
             return await answer
     except TimeoutError:
         if not limit.expired():
             raise
-        raise errors.DeadlineExceeded(
-            f"no answer within {policy.deadline.total_seconds():g} s", reason="DEADLINE_EXCEEDED"
-        ) from None
+        raise _late(policy) from None
+
+
+def _late(policy: MethodPolicy) -> errors.DeadlineExceeded:
+    message = f"no answer within {policy.deadline.total_seconds():g} s"
+    return errors.DeadlineExceeded(message, reason="DEADLINE_EXCEEDED")

@@ -60,7 +60,7 @@ class Application:
         """Made by `run`."""
         self.settings = settings
         self.services: dict[str, Callable[[grpc.aio.Server], None]] = {}
-        self.checks: dict[str, Check] = {}
+        self.health = Health()
         self.workers: dict[str, Worker] = {}
         self._contract = contract
         self._clients = clients
@@ -82,7 +82,7 @@ class Application:
 
     def add_check(self, name: str, check: Check) -> None:
         """Let health depend on `check`, which raises when the dependency can't be used."""
-        self.checks[name] = check
+        self.health.add(name, check)
 
     def background(self, name: str, worker: Worker) -> None:
         """Run `worker(stop)` beside the calls; one that fails is started again. It ends soon after `stop` is set."""
@@ -115,20 +115,17 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         application.add_check("intentions", intentions.check)
         application.background("intentions", lambda stop: intentions.keep(settings, stop))
         peers = CertifiedPeers(identity.domain, intentions)
-        health = Health()
-        told = Introspection(settings, identity, health, intentions, peers)
+        told = Introspection(settings, identity, application.health, intentions, peers)
         application.serve(told, add_IntrospectionServiceServicer_to_server, introspection.SERVICE)
-        gate = Gate(contract, peers, settings.max_calls)
+        gate = Gate(contract, peers, settings.max_calls, settings.max_streams)
         server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
-        await _serve(application, server, health, _stop_on_signals())
+        await _serve(application, server, gate, _stop_on_signals())
 
 
-async def _serve(application: Application, server: grpc.aio.Server, health: Health, stop: asyncio.Event) -> None:
-    settings = application.settings
+async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, stop: asyncio.Event) -> None:
+    settings, health = application.settings, application.health
     health.speaks_for(application.services)
-    for name, check in application.checks.items():
-        health.add(name, check)
     _add_services(application, server, health)
     await server.start()
     _log.info("serving", address=f"{settings.host}:{settings.port}", version=settings.version)
@@ -146,6 +143,7 @@ async def _serve(application: Application, server: grpc.aio.Server, health: Heal
         await asyncio.sleep(LEAVE_SECONDS)
         checks_end.set()
         await health.leave()
+        gate.drain()
         await server.stop(settings.drain_seconds)
         workers_end.set()
         await _finish(workers, settings.drain_seconds)

@@ -39,6 +39,7 @@ class MeshSettings(BaseSettings):
     otlp_endpoint: str = Field(default="", description="where spans go; none are recorded when empty")
     trace_sample_ratio: float = Field(default=1.0, ge=0, le=1)
     max_calls: int = Field(default=512, gt=0, description="calls at once in this process; more are turned away")
+    max_streams: int = Field(default=512, gt=0, description="streams of answers at once, such as of watchers")
     drain_seconds: float = Field(default=10.0, gt=0, description="how long calls may run on after a stop")
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - pydantic's own signature

@@ -23,17 +23,22 @@ class SaidPeers:
         return str(said)
 
 
-class _Said(grpc.aio.UnaryUnaryClientInterceptor):
-    """Says who calls."""
+def _saying(peer: str) -> Interceptors:
+    """Say with every call who makes it."""
 
-    def __init__(self, peer: str) -> None:
-        """`peer` is said with every call."""
-        self._peer = peer
-
-    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:  # noqa: ANN401
-        """Add the header."""
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), (PEER, self._peer))
+    async def said(continuation: Any, details: Any, request: Any) -> Any:  # noqa: ANN401 - grpc's own
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), (PEER, peer))
         return await continuation(details._replace(metadata=metadata), request)
+
+    class Unary(grpc.aio.UnaryUnaryClientInterceptor):
+        async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:  # noqa: ANN401
+            return await said(continuation, details, request)
+
+    class Stream(grpc.aio.UnaryStreamClientInterceptor):
+        async def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:  # noqa: ANN401
+            return await said(continuation, details, request)
+
+    return (Unary(), Stream())
 
 
 def dial_as(peer: str, addresses: dict[str, str] | str) -> Dial:
@@ -41,6 +46,6 @@ def dial_as(peer: str, addresses: dict[str, str] | str) -> Dial:
 
     def dial(domain: str, interceptors: Interceptors) -> grpc.aio.Channel:
         address = addresses if isinstance(addresses, str) else addresses[domain]
-        return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=(_Said(peer), *interceptors))
+        return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=(*_saying(peer), *interceptors))
 
     return dial

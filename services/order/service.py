@@ -56,6 +56,12 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         """Give one order; see the contract."""
         return order_to_proto(await self._visible(request.id))
 
+    async def BatchGetOrders(self, request: pb.BatchGetOrdersRequest, _: object) -> pb.BatchGetOrdersResponse:
+        """Give several orders to a service; see the contract."""
+        found = {order.id: order for order in await self._store.batch(request.ids)}
+        asked = (each.lower() for each in request.ids)
+        return pb.BatchGetOrdersResponse(orders=[order_to_proto(found[each]) for each in asked if each in found])
+
     async def ListOrders(self, request: pb.ListOrdersRequest, _: object) -> pb.ListOrdersResponse:
         """Give a page of orders; see the contract."""
         caller = context.current().caller

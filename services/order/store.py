@@ -1,7 +1,7 @@
 """All SQL of the order service. A change of an order and its event are one statement, and so one commit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -120,6 +120,10 @@ class OrderStore:
         if not found:
             raise OrderNotFound(order_id)
         return found[0]
+
+    async def batch(self, order_ids: Sequence[str]) -> list[Order]:
+        """Read those of the orders that there are."""
+        return await self._orders("WHERE o.id = ANY(CAST(%(ids)s AS uuid[]))", {"ids": list(order_ids)})
 
     async def earlier(self, customer_id: str, key: str) -> Earlier | None:
         """Read what an idempotency key was used for, if it was."""

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -61,17 +61,35 @@ class Warehouse(inventory_grpc.InventoryServiceServicer):
         return await self.answer(request) if self.answer else usually
 
 
+@dataclass(frozen=True)
+class Serving:
+    """Where a servicer is reached, and the gate before it."""
+
+    address: str
+    gate: Gate
+
+
 @asynccontextmanager
-async def listening(servicer: Warehouse, contract: Contract, most_at_once: int = 512) -> AsyncIterator[str]:
-    """Serve on a free port and give the address."""
-    server = grpc.aio.server(interceptors=(Gate(contract, SaidPeers(), most_at_once),), options=SERVER_OPTIONS)
+async def serving(
+    servicer: Warehouse, contract: Contract, most_calls: int = 512, most_streams: int = 512
+) -> AsyncIterator[Serving]:
+    """Serve on a free port."""
+    gate = Gate(contract, SaidPeers(), most_calls, most_streams)
+    server = grpc.aio.server(interceptors=(gate,), options=SERVER_OPTIONS)
     inventory_grpc.add_InventoryServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port(f"{HOST}:0")
     await server.start()
     try:
-        yield f"{HOST}:{port}"
+        yield Serving(f"{HOST}:{port}", gate)
     finally:
         await server.stop(None)
+
+
+@asynccontextmanager
+async def listening(servicer: Warehouse, contract: Contract, most_at_once: int = 512) -> AsyncIterator[str]:
+    """Serve on a free port and give the address."""
+    async with serving(servicer, contract, most_at_once) as served:
+        yield served.address
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ def operation(document: Json, name: str) -> Json:
 
 def policy(contract: Contract, operation_id: str) -> MethodPolicy:
     """The method behind an operation."""
-    (found,) = [each for each in contract.methods if operation_id == f"{each.domain.title()}Service_{each.method}"]
+    (found,) = [each for each in contract.methods if operation_id == f"{each.service.rpartition('.')[2]}_{each.method}"]
     return found
 
 

@@ -76,16 +76,20 @@ class Shop:
     def as_user(self, user_id: str = CUSTOMER, *permissions: str) -> "User":
         """Call as an end user who came through the edge."""
         rights = permissions or ("orders.create", "orders.read", "orders.cancel")
-        return User(self.channel, claims_of(user_id, *rights))
+        return User(self.channel, ((PEER, headers.EDGE), (headers.CLAIMS, claims_of(user_id, *rights))))
+
+    def as_service(self, name: str) -> "User":
+        """Call as another service that acts for itself."""
+        return User(self.channel, ((PEER, name),))
 
 
 class User:
-    """An end user of the order service."""
+    """Somebody who calls the order service."""
 
-    def __init__(self, channel: grpc.aio.Channel, claims: str) -> None:
-        """Use the channel of the edge."""
+    def __init__(self, channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]) -> None:
+        """`metadata` says who it is."""
         self._stub: Any = order_grpc.OrderServiceStub(channel)
-        self._metadata = ((PEER, headers.EDGE), (headers.CLAIMS, claims))
+        self._metadata = metadata
 
     async def __call__(self, method: str, request: object, **more: str) -> Any:  # noqa: ANN401 - the method's reply
         """Call a method; raises grpc's own error."""

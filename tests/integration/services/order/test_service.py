@@ -178,3 +178,13 @@ async def test_services_place_no_orders(shop: Shop) -> None:
         "/ordermesh.order.v1.OrderService/CreateOrder", request_serializer=pb.CreateOrderRequest.SerializeToString
     )
     assert (await refusal(stub(order(), metadata=peer))).reason == "CUSTOMER_REQUIRED"
+
+
+async def test_services_get_many_orders_at_once_and_those_that_are_none_are_left_out(shop: Shop) -> None:
+    """In the order asked, an id in capitals too; not for users."""
+    placed = [await shop.as_user()("CreateOrder", order(A=1)) for _ in range(3)]
+    asked = [placed[2].id.upper(), STRANGER, placed[0].id]
+    found = await shop.as_service("inventory")("BatchGetOrders", pb.BatchGetOrdersRequest(ids=asked))
+    assert list(found.orders) == [placed[2], placed[0]]
+    error = await refusal(shop.as_user()("BatchGetOrders", pb.BatchGetOrdersRequest(ids=asked)))
+    assert error.code == "PERMISSION_DENIED"
