@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("up", "install, start and provision everything, then place an order"),
     "down": ("down", "stop everything; the data stays"),
     "status": ("status", "how every program is, and the memory it takes"),
+    "mesh": ("mesh", "what every process of the mesh believes"),
     "logs": ("logs", "the log of a program"),
     "join": ("join", "let a service of another team into the mesh, or out again"),
     "doctor": ("doctor", "look for what keeps the stack from working, and say what to do"),

@@ -40,7 +40,13 @@ def member(runtime: Runtime, name: str) -> list[str]:
 def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]:
     """Gather what a process needs to know of this install; all else has a default in its own settings."""
     if name == OPERATOR:
-        return {"SERVICE": name, "HOST": HOST, **_mesh_settings(runtime, name, kept.consul_tokens[name])}
+        edges = f"{HOST}:{runtime.port(EDGE, 'admin')}"
+        return {
+            "SERVICE": name,
+            "HOST": HOST,
+            "EDGES": edges,
+            **_mesh_settings(runtime, name, kept.consul_tokens[name]),
+        }
     common: dict[str, object] = {
         "SERVICE": name,
         "HOST": HOST,
