@@ -33,6 +33,8 @@ class Health:
         self._names = [""]
         self._checks: dict[str, Check] = {}
         self._failing: Mapping[str, str] | None = None
+        self.news = asyncio.Event()
+        """Set when the complaints have changed; cleared by whoever hears of it."""
 
     @property
     def serving(self) -> bool:
@@ -79,6 +81,7 @@ class Health:
         if failing != self._failing:
             _log.warning("not healthy", failing=failing) if failing else _log.info("healthy")
             self._failing = failing
+            self.news.set()
             await self._publish(NOT_SERVING if failing else SERVING)
 
     async def leave(self) -> None:

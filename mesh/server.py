@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection
 
 from mesh import introspection
 from mesh.client import Clients
-from mesh.contract import Contract
+from mesh.contract import Contract, MethodPolicy
 from mesh.gate import Gate
 from mesh.health import Check, Health
 from mesh.identity import joined
@@ -74,6 +74,12 @@ class Application:
         """Serve a contract; `add` is the generated add_…_to_server, `service` the full name. Raises LookupError."""
         self._contract.learn(service)
         self.services[service] = lambda server: add(servicer, server)
+
+    @property
+    def methods(self) -> tuple[MethodPolicy, ...]:
+        """What is served to the mesh: all but what every process serves."""
+        served = self.services.keys() - {introspection.SERVICE}
+        return tuple(method for method in self._contract.methods if method.service in served)
 
     def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
         """Return a stub held to its contract; see mesh.client. Raises LookupError."""
@@ -136,7 +142,7 @@ async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, 
             tasks.create_task(_keep_running(name, worker, workers_end)) for name, worker in application.workers.items()
         ]
         await health.settle()
-        registry = tasks.create_task(Registry(settings, lambda: health.serving).keep(stop))
+        registry = tasks.create_task(Registry(settings, health, application.methods).keep(stop))
         tasks.create_task(health.follow(checks_end))
         await stop.wait()
         await registry

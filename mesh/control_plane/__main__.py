@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Coroutine
 import grpc
 import uvloop
 from envoy.service.discovery.v3 import ads_pb2_grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import REGISTRY, start_http_server
 
 from mesh.blocking_queries import agent_of
@@ -25,6 +24,7 @@ from mesh.control_plane.publication import Publication, Publisher
 from mesh.control_plane.retries import repeatable_methods
 from mesh.control_plane.settings import ControlPlaneSettings
 from mesh.control_plane.watch import ConsulCatalog, watch
+from mesh.health import Health
 from mesh.identity import Identity, joined
 from mesh.registry import Registry
 from mesh.settings import MeshSettings
@@ -69,14 +69,14 @@ async def _listening(
     """Serve streams and health, and be seen in Consul; at the end turn new connections away, then let streams end."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
     ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)
-    checks = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    for name in ("", SERVICE):
-        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health = Health()
+    health.speaks_for([SERVICE])
+    await health.look()
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
     await server.start()
     leaving = asyncio.Event()
-    registered = asyncio.create_task(Registry(settings, lambda: True).keep(leaving))
+    registered = asyncio.create_task(Registry(settings, health).keep(leaving))
     try:
         yield
     finally:
