@@ -1,5 +1,6 @@
 """Following what Consul knows: a query that waits on the agent's side until there is news."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -9,9 +10,17 @@ from typing import Any, Generic, TypeVar
 import aiohttp
 
 from mesh.settings import MeshSettings
+from mesh.telemetry import get_logger
+
+_log = get_logger(__name__)
 
 WAIT_SECONDS = 30
 """How long Consul may hold a query that has no news; it adds up to a sixteenth."""
+
+FILTERED = "X-Consul-Results-Filtered-By-ACLs"
+"""How Consul says that an answer lacks what the token may not read: it may even look like nothing."""
+
+PAUSE_SECONDS = 1.0
 
 Body = TypeVar("Body")
 
@@ -40,6 +49,9 @@ class Agent:
         timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS * 17 / 16 + 5, sock_connect=2)
         wait: dict[str, int | str] = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
         async with self._http.get(path, params=wait, timeout=timeout) as response:
+            if response.headers.get(FILTERED) == "true":
+                message = f"{path}: the token may not read all of it"
+                raise ConsulUnreadableError(message)
             if response.status == HTTPStatus.NOT_FOUND and missing is not None:
                 return Answer(int(response.headers["X-Consul-Index"]), missing)
             if response.status != HTTPStatus.OK:
@@ -69,3 +81,28 @@ async def follow(ask: Callable[[int], Awaitable[Answer[Body]]], heard: Callable[
         if answer.index != index:
             heard(answer.body)
         index = answer.index if answer.index >= index else 0
+
+
+async def keep_following(
+    settings: MeshSettings,
+    path: str,
+    heard: Callable[[Any], None],
+    stop: asyncio.Event,
+    *,
+    missing: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """Follow one path until stopped, whatever happens to Consul; see `Agent.ask`."""
+    async with agent_of(settings) as agent:
+        following = asyncio.create_task(_follow_for_ever(agent, path, heard, missing))
+        await stop.wait()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def _follow_for_ever(agent: Agent, path: str, heard: Callable[[Any], None], missing: object) -> None:
+    while True:
+        try:
+            await follow(lambda index: agent.ask(path, index, missing=missing), heard)
+        except (aiohttp.ClientError, TimeoutError, ConsulUnreadableError) as failure:
+            _log.warning("Consul can't be read", path=path, error=str(failure) or type(failure).__name__)
+        await asyncio.sleep(PAUSE_SECONDS)

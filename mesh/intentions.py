@@ -9,15 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
-
-from mesh.blocking_queries import Agent, ConsulUnreadableError, agent_of, follow
+from mesh.blocking_queries import keep_following
 from mesh.settings import MeshSettings
 from mesh.telemetry import get_logger
 
 _log = get_logger(__name__)
 
-PAUSE_SECONDS = 1.0
 ANYBODY = "*"
 ALLOW = "allow"
 
@@ -64,20 +61,8 @@ class Intentions:
 
     async def keep(self, settings: MeshSettings, stop: asyncio.Event) -> None:
         """Follow Consul until stopped."""
-        async with agent_of(settings) as agent:
-            following = asyncio.create_task(self._follow_for_ever(agent, settings.service))
-            await stop.wait()
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-
-    async def _follow_for_ever(self, agent: Agent, service: str) -> None:
-        path = f"/v1/config/service-intentions/{service}"
-        while True:
-            try:
-                await follow(lambda index: agent.ask(path, index, missing={}), self._hear)
-            except (aiohttp.ClientError, TimeoutError, ConsulUnreadableError) as failure:
-                _log.warning("Consul's intentions can't be read", error=str(failure) or type(failure).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
+        path = f"/v1/config/service-intentions/{settings.service}"
+        await keep_following(settings, path, self._hear, stop, missing={})
 
     def _hear(self, entry: Entry) -> None:
         self._rules = {source["Name"]: _rule(source) for source in entry.get("Sources") or ()}

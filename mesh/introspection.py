@@ -57,6 +57,7 @@ class Introspection(introspection_service_pb2_grpc.IntrospectionServiceServicer)
         )
 
     def _control_plane(self) -> pb.ControlPlane | None:
+        """Have nothing to add; control planes have."""
         return None
 
 

@@ -24,9 +24,10 @@ from mesh.intentions import Intentions
 from mesh.introspection import Introspection
 from mesh.peers import CertifiedPeers
 from mesh.registry import Registry
+from mesh.runtime_settings import Flag, RuntimeSettings, V
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
-from mesh.tracing import client_interceptors, configure_tracing, server_interceptor
+from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptor
 from mesh.xds import write_bootstrap
 from ordermesh.mesh.v1.introspection_service_pb2_grpc import add_IntrospectionServiceServicer_to_server
 
@@ -56,7 +57,14 @@ LONGEST_PAUSE_SECONDS = 15.0
 class Application:
     """What a service puts together in its `build`: what it stands on, serves, calls and does in the background."""
 
-    def __init__(self, settings: MeshSettings, contract: Contract, clients: Clients, stack: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        settings: MeshSettings,
+        contract: Contract,
+        clients: Clients,
+        runtime: RuntimeSettings,
+        stack: AsyncExitStack,
+    ) -> None:
         """Made by `run`."""
         self.settings = settings
         self.services: dict[str, Callable[[grpc.aio.Server], None]] = {}
@@ -64,6 +72,7 @@ class Application:
         self.workers: dict[str, Worker] = {}
         self._contract = contract
         self._clients = clients
+        self._runtime = runtime
         self._stack = stack
 
     async def enter(self, manager: AbstractAsyncContextManager[Entered]) -> Entered:
@@ -90,6 +99,10 @@ class Application:
         """Let health depend on `check`, which raises when the dependency can't be used."""
         self.health.add(name, check)
 
+    def flag(self, name: str, default: V) -> Flag[V]:
+        """Declare a feature flag, which operators set at run time; call it to read it. See mesh.runtime_settings."""
+        return self._runtime.flag(name, default)
+
     def background(self, name: str, worker: Worker) -> None:
         """Run `worker(stop)` beside the calls; one that fails is started again. It ends soon after `stop` is set."""
         self.workers[name] = worker
@@ -115,11 +128,13 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         os.environ["GRPC_XDS_BOOTSTRAP"] = str(write_bootstrap(settings, identity.files))
         clients = Clients(contract, client_interceptors(tracing))
         stack.push_async_callback(clients.close)
-        application = Application(settings, contract, clients, stack)
+        runtime = RuntimeSettings(settings, lambda ratio: sample(tracing, ratio))
+        application = Application(settings, contract, clients, runtime, stack)
         await build(application)
         intentions = Intentions()
         application.add_check("intentions", intentions.check)
         application.background("intentions", lambda stop: intentions.keep(settings, stop))
+        application.background("settings", runtime.keep)
         peers = CertifiedPeers(identity.domain, intentions)
         told = Introspection(settings, identity, application.health, intentions, peers)
         application.serve(told, add_IntrospectionServiceServicer_to_server, introspection.SERVICE)

@@ -22,6 +22,7 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 def configure_logging(level: str, service: str) -> None:
     """Set up the logs of this process, those of libraries too. Raises KeyError for an unknown level."""
+    set_log_level(level)
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -30,8 +31,8 @@ def configure_logging(level: str, service: str) -> None:
         structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level.upper()]),
+        processors=[_threshold, *shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
@@ -45,7 +46,27 @@ def configure_logging(level: str, service: str) -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=max(_LEVELS[level.upper()], logging.WARNING), force=True)
+    logging.basicConfig(handlers=[handler], level=logging.getLogger().level, force=True)
+
+
+def set_log_level(level: str) -> None:
+    """Write nothing below a level from now on, of libraries nothing below WARNING. Raises KeyError if it is none."""
+    _threshold.level = _LEVELS[level.upper()]
+    logging.getLogger().setLevel(max(_threshold.level, logging.WARNING))
+
+
+class _Threshold:
+    """Drops what is below the level. Loggers are made once, so that what they filter by themselves never changes."""
+
+    level = logging.INFO
+
+    def __call__(self, _logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+        if structlog.processors.NAME_TO_LEVEL[method] < self.level:
+            raise structlog.DropEvent
+        return line
+
+
+_threshold = _Threshold()
 
 
 class _Stamp:

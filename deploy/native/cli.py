@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "mesh": ("mesh", "what every process of the mesh believes"),
     "logs": ("logs", "the log of a program"),
     "join": ("join", "let a service of another team into the mesh, or out again"),
+    "policy": ("policy", "the traffic policy of each service: look, check, set, reset"),
+    "settings": ("service_settings", "what running services are told: log level, flags"),
     "doctor": ("doctor", "look for what keeps the stack from working, and say what to do"),
     "events": ("events", "the events of a topic, decoded"),
     "demo": ("demo", "place an order as a customer would"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
-from mesh.control_plane.resources import unknown_listener
+from mesh.control_plane.routing import unknown_listener
 from mesh.control_plane.snapshot import Resource, ResourceType, Snapshot, collection_version, resource
 
 WILDCARD = "*"
@@ -48,13 +48,17 @@ class Conversation:
         self._control_plane = base_pb2.ControlPlane(identifier=identifier)
         self._subscriptions: dict[ResourceType, Subscription] = {}
         self._responses = 0
+        self.refusals: dict[str, str] = {}
+        """What the client refuses of what it was told last: its reason by type URL."""
         self.node_id = ""
         self.node_cluster = ""
+        self._zone = ""
 
     def receive(self, request: discovery_pb2.DiscoveryRequest) -> Meaning:
         """Take a DiscoveryRequest in. A refused version is not sent again; the next one will be."""
         if request.node.id:  # Clients send their node in the first request only.
             self.node_id, self.node_cluster = request.node.id, request.node.cluster
+            self._zone = request.node.locality.zone
         try:
             kind = ResourceType(request.type_url)
         except ValueError:
@@ -68,7 +72,9 @@ class Conversation:
             return Meaning.REFUSED if request.HasField("error_detail") else Meaning.STALE
         changed = _resubscribe(known, request.resource_names)
         if request.HasField("error_detail"):
+            self.refusals[request.type_url] = request.error_detail.message
             return Meaning.REFUSED
+        self.refusals.pop(request.type_url, None)
         return Meaning.SUBSCRIBED if changed else Meaning.ACCEPTED
 
     def responses(self, snapshot: Snapshot) -> Iterator[discovery_pb2.DiscoveryResponse]:
@@ -76,7 +82,7 @@ class Conversation:
 
         Clusters that changed bring all their endpoints again, for which Envoy waits before it uses them.
         """
-        view = snapshot.view(self.node_cluster)
+        view = snapshot.view(self.node_cluster, self._zone)
         for kind in ResourceType:
             subscription = self._subscriptions.get(kind)
             if subscription is None:

@@ -1,9 +1,11 @@
 """What the control plane tells Prometheus about itself."""
 
 from collections import Counter as Tally
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from mesh.control_plane.policy import Policies
 from mesh.control_plane.world import Health, World
 
 PREFIX = "ordermesh_control_plane"
@@ -30,6 +32,12 @@ class Metrics:
             ["service"],
             registry=registry,
         )
+        self._rejected = Gauge(
+            f"{PREFIX}_policy_rejected",
+            "1 for a document of traffic policy in Consul that is not in force, because it breaks a rule.",
+            ["document"],
+            registry=registry,
+        )
         self.streams = Gauge(f"{PREFIX}_streams", "Open ADS streams.", registry=registry)
         self._responses = Counter(f"{PREFIX}_responses_total", "Discovery responses sent.", ["type"], registry=registry)
         self._requests = Counter(
@@ -38,6 +46,19 @@ class Metrics:
             ["type", "meaning"],
             registry=registry,
         )
+
+        self._refusing = Gauge(
+            f"{PREFIX}_refusing",
+            "Connected clients that refuse what they were told last, by the type of it.",
+            ["type"],
+            registry=registry,
+        )
+
+    def refuse(self, types: Iterable[str]) -> None:
+        """Note what is refused at present; a type comes once for each client."""
+        self._refusing.clear()
+        for kind, count in Tally(types).items():
+            self._refusing.labels(kind).set(count)
 
     def consul_heard(self) -> None:
         """Note a complete observation."""
@@ -59,6 +80,12 @@ class Metrics:
             for health in (Health.HEALTHY, Health.UNHEALTHY, Health.DRAINING):
                 self._endpoints.labels(service, health.value).set(count[health])
             self._held.labels(service).set(service in world.held)
+
+    def judges(self, policies: Policies) -> None:
+        """Note which documents are rejected."""
+        self._rejected.clear()
+        for document in policies.rejected:
+            self._rejected.labels(document).set(1)
 
     def responded(self, resource_type: str) -> None:
         """Note a response sent."""

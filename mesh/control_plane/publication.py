@@ -8,7 +8,8 @@ import structlog
 
 from mesh.control_plane.encryption import Identities
 from mesh.control_plane.metrics import Metrics
-from mesh.control_plane.resources import Repeatable, lasting, snapshot
+from mesh.control_plane.policy import Documents, Methods, Policies, judge
+from mesh.control_plane.resources import Resources
 from mesh.control_plane.snapshot import Snapshot
 from mesh.control_plane.world import Health, Observation, World, believe
 
@@ -59,30 +60,51 @@ class Publisher:
 
     def __init__(
         self,
-        repeatable: Repeatable,
+        methods: Methods,
         publication: Publication,
         metrics: Metrics,
         log: structlog.typing.FilteringBoundLogger,
         *,
         identities: Identities | None,
     ) -> None:
-        """Publish for the known services, each with the methods that may be retried; see `lasting`."""
-        self._lasting = lasting(repeatable, identities)
+        """Publish for the known services; see `Resources`."""
+        self._methods = methods
+        self._resources = Resources(methods, identities)
         self._publication = publication
         self._metrics = metrics
         self._log = log
         self._world: World | None = None
+        self._documents: Documents | None = None
+        self._policies = Policies()
+
+    @property
+    def held(self) -> list[str]:
+        """The services whose last instances are kept though Consul lists none."""
+        return sorted(self._world.held) if self._world else []
 
     def tell(self, seen: Observation) -> None:
         """Take an observation in."""
         self._world = world = believe(self._world, seen)
         self._metrics.knows(world)
-        fresh = snapshot(self._lasting, world)
+        if seen.policies != self._documents:
+            self._judge(seen.policies)
+        fresh = self._resources.snapshot(world, self._policies)
         if fresh == self._publication.current:
             return
         self._publication.publish(fresh)
         self._metrics.published()
         self._log.info("snapshot_published", healthy=_healthy(world), held=sorted(world.held))
+
+    def _judge(self, found: Documents) -> None:
+        self._documents = found
+        before, self._policies = self._policies, judge(self._policies, found, self._methods)
+        self._metrics.judges(self._policies)
+        for document, reason in self._policies.rejected.items():
+            if before.rejected.get(document) != reason:
+                kept = document in self._policies.accepted
+                self._log.error("policy_rejected", document=document, reason=reason, last_good_kept=kept)
+        if before.accepted != self._policies.accepted:
+            self._log.info("policy_changed", documents=sorted(self._policies.accepted))
 
 
 def _healthy(world: World) -> dict[str, str]:

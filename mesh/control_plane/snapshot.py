@@ -41,16 +41,21 @@ View = Mapping[ResourceType, Mapping[str, Resource]]
 """What one kind of client may see, by type and name."""
 
 
+ANYWHERE = ""
+"""The zone of whoever names none, or one without an instance of anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What each kind of client may see at one moment."""
+    """What each kind of client may see at one moment, by its zone; ANYWHERE is always among them."""
 
-    services: View
-    edge: View
+    services: Mapping[str, View]
+    edge: Mapping[str, View]
 
-    def view(self, node_cluster: str) -> View:
-        """Return what a client of this `node.cluster` may see: the edge, or else a gRPC library."""
-        return self.edge if node_cluster == EDGE else self.services
+    def view(self, node_cluster: str, zone: str = ANYWHERE) -> View:
+        """Return what a client of this `node.cluster` and zone may see: the edge, or else a gRPC library."""
+        views = self.edge if node_cluster == EDGE else self.services
+        return views.get(zone, views[ANYWHERE])
 
 
 def resource(kind: ResourceType, name: str, message: Message) -> Resource:

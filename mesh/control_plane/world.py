@@ -7,7 +7,9 @@ answer becomes the world only through `believe`, which is pure: it needs no cloc
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from mesh.control_plane.policy import Documents
 
 
 class Health(enum.Enum):
@@ -29,6 +31,9 @@ class Instance:
     region: str
     zone: str
     health: Health
+    version: str = ""
+    methods: tuple[tuple[str, bool], ...] = ()
+    """What it says of its own contract, where the control plane has none: paths, and whether they may be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Observation:
 
     session: int
     services: Mapping[str, tuple[Instance, ...]]
+    policies: Documents = field(default_factory=Documents)
 
 
 @dataclass(frozen=True, slots=True)

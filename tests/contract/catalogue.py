@@ -122,6 +122,11 @@ def events() -> dict[str, str]:
     }
 
 
+def documents() -> tuple[str, ...]:
+    """Full names of the documents that operators write into Consul's KV."""
+    return (".ordermesh.mesh.v1.TrafficPolicy", ".ordermesh.mesh.v1.ServiceSettings")
+
+
 def reachable(roots: Iterator[str]) -> dict[str, DescriptorProto]:
     """Messages that the roots contain at any depth, themselves included."""
     found: dict[str, DescriptorProto] = {}
@@ -138,8 +143,8 @@ def reachable(roots: Iterator[str]) -> dict[str, DescriptorProto]:
 
 @functools.cache
 def request_fields() -> dict[str, FieldDescriptorProto]:
-    """Every field of ours that a caller can fill, as `message.field`."""
-    requests = reachable(method.proto.input_type for method in methods())
+    """Every field of ours that a caller or an operator can fill, as `message.field`."""
+    requests = reachable(iter([*(method.proto.input_type for method in methods()), *documents()]))
     return {
         f"{name[1:]}.{field.name}": field
         for name, message in sorted(requests.items())

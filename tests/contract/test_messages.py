@@ -9,6 +9,7 @@ from buf.validate import validate_pb2
 from tests.contract.catalogue import (
     OUR_PACKAGES,
     Method,
+    documents,
     enums,
     events,
     messages,
@@ -119,10 +120,10 @@ def test_every_service_publishes_events() -> None:
     assert {package.split(".")[1] for package in events().values()} == set(services_of_the_system())
 
 
-def test_every_message_is_asked_given_or_told() -> None:
-    """A message that no RPC takes or returns and no event holds is a leftover."""
+def test_every_message_is_asked_given_told_or_kept() -> None:
+    """A message that no RPC takes or returns, no event holds and no document of Consul's KV is, is a leftover."""
     calls = [name for method in methods() for name in (method.proto.input_type, method.proto.output_type)]
     options = ".ordermesh.options.v1.MethodPolicy"
-    used = reachable(iter([*calls, *events(), options]))
+    used = reachable(iter([*calls, *events(), *documents(), options]))
     ours = {f".{file.package}.{message.name}" for file in our_files() for message in file.message_type}
     assert ours - set(used) == set()

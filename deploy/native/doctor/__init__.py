@@ -34,6 +34,7 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
         yield from running.slots(runtime)
         yield from running.connectors(runtime)
         yield from running.consumers(runtime)
+        yield from running.policies(runtime)
     else:
         yield from machine.free_ports(runtime)
         yield Finding("the stack does not run (make up starts it)")

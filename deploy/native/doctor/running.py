@@ -8,9 +8,11 @@ import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from deploy.native import provision, status
+from deploy.native import policy, provision, status
 from deploy.native.doctor import lag
 from deploy.native.doctor.finding import Finding
+from deploy.native.documents import client_of
+from deploy.native.errors import StackError
 from deploy.native.provision import connect, kafka, postgres
 from deploy.native.runtime import Runtime
 
@@ -97,3 +99,20 @@ def consumers(runtime: Runtime) -> Iterator[Finding]:
     for group, events in sorted(waiting.items()):
         told = f"group {group} has {events} events to go"
         yield Finding(told) if events < MANY_EVENTS else Finding(told, "is its service well? make status")
+
+
+def policies(runtime: Runtime) -> Iterator[Finding]:
+    """Look for documents of traffic policy that are not in force, and for drills that somebody forgot."""
+    try:
+        methods = policy.known_methods()
+        found = policy.policies(policy.folder(client_of(runtime), methods), methods)
+    except StackError as error:
+        yield Finding(f"traffic policy can't be read: {error}", "make status")
+        return
+    for document, reason in found.rejected.items():
+        advice = f"mend it: make policy s={document} set=FILE, or do=reset"
+        yield Finding(f"the traffic policy {document} is rejected: {reason}", advice)
+    for service in policy.drills(methods, found):
+        yield Finding(f"calls to {service} fail on purpose", f"is the drill over? make policy s={service} do=reset")
+    if not found.rejected:
+        yield Finding(f"traffic policy has {len(found.accepted)} documents, all good")

@@ -18,6 +18,7 @@ from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import AGENT, CONTROL_PLANE, OPERATOR
+from mesh.documents import POLICY, SETTINGS
 
 HOST = "127.0.0.1"
 ANONYMOUS_ACCESSOR = "00000000-0000-0000-0000-000000000002"
@@ -47,17 +48,18 @@ def rules_of(holder: str) -> Rules:
     """Say the least that a holder needs: AGENT, CONTROL_PLANE, EDGE, OPERATOR or a service.
 
     A service registers itself, asks for its identity and reads its own intentions, which is what `write`
-    on its name means; that it reads no catalogue is the point of the control plane, which reads all and
-    writes itself only. Operators read who is there, to ask each.
+    on its name means, and it reads its own settings; that it reads no catalogue is the point of the control plane,
+    which reads all of it and the traffic policies, and writes itself only. Operators read who is there, to ask each.
     """
     if holder == AGENT:
         return {"node_prefix": {"": WRITE}, "service_prefix": {"": READ}}
     own: Rules = {"service": {holder: WRITE}}
     if holder == OPERATOR:
         return {**own, "service_prefix": {"": READ}, "node_prefix": {"": READ}}
+    own = {**own, "key": {f"{SETTINGS}{holder}": READ}}
     if holder == CONTROL_PLANE:
-        everything: Rules = {kind: {"": READ} for kind in ("service_prefix", "node_prefix", "key_prefix")}
-        return {**own, **everything}
+        catalogue: Rules = {kind: {"": READ} for kind in ("service_prefix", "node_prefix")}
+        return {**own, **catalogue, "key_prefix": {POLICY: READ}}
     return own
 
 

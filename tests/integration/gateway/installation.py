@@ -16,9 +16,9 @@ from gateway import EdgeSettings, Files, Options, Ports
 from mesh.contract import DESCRIPTORS, Contract
 from mesh.control_plane.ads import AggregatedDiscovery
 from mesh.control_plane.encryption import Identities
+from mesh.control_plane.methods import methods_of
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
-from mesh.control_plane.retries import repeatable_methods
 from mesh.control_plane.world import Health, Instance, Observation
 from mesh.telemetry import get_logger
 from tests.integration.gateway.authority import DOMAIN, Authority, credentials
@@ -120,7 +120,7 @@ async def envoy(binary: Path, edge: Edge) -> AsyncIterator[None]:
 async def control_plane(edge: Edge) -> AsyncIterator[None]:
     """Tell Envoy that every service is at the port of the backend."""
     publication, metrics = Publication(), Metrics(prometheus_client.CollectorRegistry())
-    known = repeatable_methods(Contract.load())
+    known = methods_of(Contract.load())
     instance = Instance("one", HOST, edge.backend.port, "", "", Health.HEALTHY)
     publisher = Publisher(
         known, publication, metrics, get_logger("test"), identities=Identities(DOMAIN, edge.options.files.folder)

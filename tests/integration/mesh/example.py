@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mesh import server
+from mesh.runtime_settings import Flag
+from mesh.telemetry import get_logger
 from ordermesh.inventory.v1 import inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from tests.integration.mesh.warehouse import SERVICE
@@ -20,13 +22,16 @@ FOLDER = Path(sys.argv[-1])
 class Stock(inventory_grpc.InventoryServiceServicer):
     """Tells the stock of any SKU."""
 
+    warehouse: Flag[str]
+
     async def GetStock(self, request: Any, _: object) -> Any:  # noqa: ANN401, N802 - gRPC's own
         """Take as long as the SKU says."""
         kind, _, seconds = request.sku.partition("-")
         if kind == "slow":
             (FOLDER / "asked").touch()
             await asyncio.sleep(float(seconds))
-        return inventory_pb2.Stock(sku=request.sku)
+        get_logger("example").debug("looked", sku=request.sku)
+        return inventory_pb2.Stock(sku=request.sku, levels=[inventory_pb2.StockLevel(warehouse_code=self.warehouse())])
 
 
 async def healthy() -> None:
@@ -47,6 +52,7 @@ async def work(stop: asyncio.Event) -> None:
 
 async def build(app: server.Application) -> None:
     """Put it together."""
+    Stock.warehouse = app.flag("warehouse", "main")
     app.add_check("file", healthy)
     app.background("work", work)
     servicer: Any = Stock()  # type: ignore[abstract] # Nobody asks for the other methods.

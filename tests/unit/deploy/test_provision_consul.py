@@ -8,16 +8,22 @@ from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE
 
 @pytest.mark.parametrize("holder", ["order", EDGE])
 def test_a_service_may_write_its_own_name_and_nothing_else(holder: str) -> None:
-    """Whoever breaks into it can pretend to be no other; it reads its intentions, and changes none."""
-    assert rules_of(holder) == {"service": {holder: {"policy": "write"}}}
+    """Whoever breaks into it can pretend to be no other; it reads its intentions and settings, and changes none."""
+    assert rules_of(holder) == {
+        "service": {holder: {"policy": "write"}},
+        "key": {f"ordermesh/settings/{holder}": {"policy": "read"}},
+    }
 
 
-def test_the_control_plane_reads_everything_and_writes_itself_only() -> None:
-    """It follows the catalogue; changing it is not its business."""
+def test_the_control_plane_reads_what_it_tells_others_and_writes_itself_only() -> None:
+    """It follows the catalogue and the traffic policies; changing them is not its business."""
     rules = rules_of(CONTROL_PLANE)
     assert rules["service"] == {CONTROL_PLANE: {"policy": "write"}}
-    others = {policy for kind in rules if kind != "service" for policy in rules[kind][""].values()}
-    assert others == {"read"}
+    others = [
+        policy for kind in rules if kind != "service" for what in rules[kind].values() for policy in what.values()
+    ]
+    assert set(others) == {"read"}
+    assert set(rules["key_prefix"]) == {"ordermesh/policy/"}
 
 
 def test_the_agent_keeps_its_node_and_only_reads_services() -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from mesh import context
 from mesh.settings import ENV_FILE, MeshSettings
-from mesh.telemetry import configure_logging, get_logger
+from mesh.telemetry import configure_logging, get_logger, set_log_level
 from services.common.settings import ServiceSettings
 
 SECRETS: dict[str, Any] = {
@@ -93,6 +93,30 @@ def test_a_log_line_says_which_call_it_belongs_to(logged: pytest.CaptureFixture[
     assert (line["event"], line["service"], line["request_id"], line["actor"]) == ("it failed", "order", "r1", "user:7")
     assert line["exception"][0]["exc_type"] == "KeyError"
     assert "local-secret" not in text
+
+
+def test_the_log_level_may_change_while_loggers_are_in_use(logged: pytest.CaptureFixture[str]) -> None:
+    """Those of libraries stay quiet below warnings."""
+    configure_logging("warning", "order")
+    try:
+        ours, library = get_logger("test"), logging.getLogger("some.library")
+        for level in ("WARNING", "debug", "error"):
+            set_log_level(level)
+            ours.debug("looked", at=level)
+            ours.warning("minded", at=level)
+            library.info("chatted")
+            library.warning("complained")
+    finally:
+        structlog.reset_defaults()
+        set_log_level("INFO")
+    lines = [json.loads(line) for line in logged.readouterr().out.splitlines()]
+    assert [(each["event"], each.get("at")) for each in lines] == [
+        ("minded", "WARNING"),
+        ("complained", None),
+        ("looked", "debug"),
+        ("minded", "debug"),
+        ("complained", None),
+    ]
 
 
 def fail_with(secret: str) -> None:

@@ -60,3 +60,19 @@ async def test_a_trace_is_begun_where_there_is_none_or_none_that_can_be_read(hop
     assert first == then
     assert other == later
     assert first != other
+
+
+def test_the_share_of_traces_that_are_recorded_may_change() -> None:
+    """Tracers that are in use follow; without a place to send spans to there is nothing to change."""
+    told = MeshSettings(service="test", port=1, metrics_port=2, otlp_endpoint="127.0.0.1:1", trace_sample_ratio=0)
+    provider = tracing.configure_tracing(told)
+    try:
+        tracer = provider.get_tracer("test")
+        assert not tracer.start_span("before").is_recording()
+        tracing.sample(provider, 1)
+        assert tracer.start_span("after").is_recording()
+    finally:
+        provider.shutdown()
+    silent = tracing.configure_tracing(MeshSettings(service="test", port=1, metrics_port=2))
+    tracing.sample(silent, 1)
+    assert not silent.get_tracer("test").start_span("any").is_recording()

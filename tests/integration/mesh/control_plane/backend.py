@@ -27,6 +27,7 @@ class Backend:
         self.hold = asyncio.Event()
         self.hold.set()
         self.calls = 0
+        self.at_once = self.most_at_once = 0
         self._health = health.HealthServicer()
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers((_AnyMethod(self._answer),))
@@ -49,7 +50,12 @@ class Backend:
 
     async def _answer(self, _request: bytes, context: Any) -> bytes:  # noqa: ANN401 - untyped in grpc.aio
         self.calls += 1
-        await self.hold.wait()
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        try:
+            await self.hold.wait()
+        finally:
+            self.at_once -= 1
         if self.refusal:
             await context.abort(self.refusal, "as told")
         return self.name.encode()
@@ -57,13 +63,13 @@ class Backend:
 
 @contextlib.asynccontextmanager
 async def instance(
-    consul: Consul, name: str, service: str = "order", *, passing: bool = True
+    consul: Consul, name: str, service: str = "order", *, passing: bool = True, **meta: str
 ) -> AsyncIterator[Backend]:
     """Run a registered instance, waiting for its check unless told otherwise; it leaves before it stops."""
     async with member(consul, service, consul.folder) as identity:
         server = Backend(name, identity)
         await server.start()
-        await consul.register(service, name, server.port)
+        await consul.register(service, name, server.port, **meta)
         try:
             if passing:
                 await consul.passes(service, name)

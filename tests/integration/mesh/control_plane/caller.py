@@ -1,7 +1,7 @@
 """A client process that keeps calling a service and tells what answers, with a bootstrap of its own.
 
-Arguments: target, path, calls at a time. It prints a line of JSON for each outcome that it sees for the first
-time, and one with all counts when its input closes.
+Arguments: target, path, calls at a time, request id. It prints a line of JSON for each outcome that it sees for the
+first time, and one with all counts when its input closes.
 """
 
 import asyncio
@@ -38,20 +38,21 @@ class Tally:
         self.counts[outcome] += 1
 
 
-async def call_until(done: asyncio.Event, channel: grpc.aio.Channel, path: str, tally: Tally) -> None:
+async def call_until(done: asyncio.Event, channel: grpc.aio.Channel, path: str, request_id: str, tally: Tally) -> None:
     """Call again and again; an outcome is the name of the server, or the code of the error."""
     method: Any = channel.unary_unary(path)
+    metadata = (("x-request-id", request_id),) if request_id else None
     while not done.is_set():
         begun, details = time.monotonic(), ""
         try:
-            outcome = (await method(b"", timeout=DEADLINE_SECONDS)).decode()
+            outcome = (await method(b"", timeout=DEADLINE_SECONDS, metadata=metadata)).decode()
         except grpc.aio.AioRpcError as error:
             outcome, details = error.code().name, error.details() or ""
         tally.note(outcome, details, time.monotonic() - begun)
         await asyncio.sleep(0.001)
 
 
-async def main(target: str, path: str, at_a_time: int) -> None:
+async def main(target: str, path: str, at_a_time: int, request_id: str) -> None:
     """Call until the input closes."""
     tally, done = Tally(), asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, done.set)
@@ -60,9 +61,9 @@ async def main(target: str, path: str, at_a_time: int) -> None:
         asyncio.TaskGroup() as callers,
     ):
         for _ in range(at_a_time):
-            callers.create_task(call_until(done, channel, path, tally))
+            callers.create_task(call_until(done, channel, path, request_id, tally))
     tell({"counts": tally.counts, "last": tally.last})
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))

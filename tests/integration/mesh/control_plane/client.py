@@ -62,11 +62,17 @@ async def calling(
     service: str = "order",
     path: str = READ_ORDER,
     at_a_time: int = 8,
+    **more: str,
 ) -> AsyncIterator[Caller]:
-    """Keep calling a service through `xds:///` from a process of its own."""
+    """Keep calling a service through `xds:///` from a process of its own.
+
+    `request_id` goes with each call; whatever else there is more of are settings of the caller.
+    """
+    request_id = more.pop("request_id", "")
     consul = replicas[0].consul
     async with member(consul, "caller", folder) as identity:
-        settings = consul.settings("caller", folder, control_plane=",".join(each.address for each in replicas))
+        addresses = ",".join(each.address for each in replicas)
+        settings = consul.settings("caller", folder, control_plane=addresses, **more)
         bootstrap = write_bootstrap(settings, identity.files)
         child = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -74,6 +80,7 @@ async def calling(
             f"xds:///{service}",
             path,
             str(at_a_time),
+            request_id,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=python_environment(GRPC_XDS_BOOTSTRAP=str(bootstrap)),

@@ -20,6 +20,7 @@ TOKEN = "6f1c6b0e-3c8e-4f3e-9c51-0a3d6b1c2d4e"
 DATACENTER = "dc1"
 READING = """
 service_prefix "" { policy = "read" } node_prefix "" { policy = "read" } service "control-plane" { policy = "write" }
+key_prefix "ordermesh/policy/" { policy = "read" } key "ordermesh/settings/control-plane" { policy = "read" }
 """
 """All that the control plane may do."""
 
@@ -92,7 +93,20 @@ class Consul:
         ):
             return await response.json() if await response.read() else None
 
-    async def register(self, service: str, instance: str, port: int, kind: str = "GRPC") -> None:
+    async def write(self, key: str, document: object) -> None:
+        """Write into the KV store; a text as it is, all else as JSON."""
+        body = document if isinstance(document, str) else json.dumps(document)
+        async with (
+            aiohttp.ClientSession(self.url, headers={"X-Consul-Token": TOKEN}) as http,
+            http.put(f"/v1/kv/{key}", data=body, raise_for_status=True),
+        ):
+            pass
+
+    async def erase(self, key: str) -> None:
+        """Delete from the KV store."""
+        await self.ask("DELETE", f"/v1/kv/{key}")
+
+    async def register(self, service: str, instance: str, port: int, kind: str = "GRPC", **meta: str) -> None:
         """Tell the agent about an instance, with a check that begins critical."""
         check = {
             kind: f"{HOST}:{port}",
@@ -102,7 +116,7 @@ class Consul:
             "Timeout": "1s",
             "DeregisterCriticalServiceAfter": "10m",
         }
-        body = {"ID": instance, "Name": service, "Address": HOST, "Port": port, "Check": check}
+        body = {"ID": instance, "Name": service, "Address": HOST, "Port": port, "Meta": meta, "Check": check}
         await self.ask("PUT", "/v1/agent/service/register", body)
 
     async def deregister(self, instance: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from envoy.service.discovery.v3 import discovery_pb2
 
 from mesh.control_plane.conversation import Conversation, Meaning
-from mesh.control_plane.resources import lasting, snapshot
+from mesh.control_plane.policy import Policies
+from mesh.control_plane.resources import Resources
 from mesh.control_plane.snapshot import ResourceType, Snapshot
 from mesh.control_plane.world import World
 from tests.unit.mesh.control_plane.examples import instance, snapshot_of
@@ -45,7 +46,7 @@ def talking(*requests: discovery_pb2.DiscoveryRequest) -> Conversation:
 
 def without_clusters(kept: Iterable[str]) -> Snapshot:
     """Make a snapshot that knows only the services kept."""
-    return snapshot(lasting({name: [] for name in kept}, None), World(1, {}))
+    return Resources({name: {} for name in kept}, None).snapshot(World(1, {}), Policies())
 
 
 def test_a_subscription_is_answered_with_what_it_names() -> None:
@@ -190,7 +191,7 @@ def test_a_service_that_becomes_known_replaces_the_answer() -> None:
 
     [response] = conversation.responses(snapshot_of())
 
-    assert [each.value for each in response.resources] == [snapshot_of().services[LDS]["product"].body.value]
+    assert [each.value for each in response.resources] == [snapshot_of().view("")[LDS]["product"].body.value]
 
 
 def test_a_resource_type_that_is_not_served_is_no_harm() -> None:

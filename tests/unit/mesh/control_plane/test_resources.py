@@ -1,13 +1,22 @@
-"""What gRPC clients and the Envoy edge are told."""
+"""What gRPC clients and the Envoy edge are told, put together."""
 
-from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import health_check_pb2
-from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from dataclasses import replace
 
-from mesh.control_plane import resources
-from mesh.control_plane.snapshot import ResourceType
-from mesh.control_plane.world import Health, World
-from tests.unit.mesh.control_plane.examples import REPEATABLE, instance, snapshot_of
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+
+from mesh.control_plane.resources import Resources
+from mesh.control_plane.snapshot import ResourceType, Snapshot
+from mesh.control_plane.world import Instance, World
+from tests.unit.mesh.control_plane.examples import METHODS, instance, policies, snapshot_of
+
+ZONES = {"zones": {"preferOwn": True}}
+CANARY = {"canary": {"versions": [{"version": "2", "percent": 10}]}}
+
+
+def differences(before: Snapshot, after: Snapshot) -> set[tuple[ResourceType, str]]:
+    """List what gRPC clients are told anew."""
+    old, new = before.view("order"), after.view("order")
+    return {(kind, name) for kind in ResourceType for name, each in new[kind].items() if each != old[kind].get(name)}
 
 
 def test_every_known_service_is_described_even_without_instances() -> None:
@@ -22,96 +31,31 @@ def test_the_edge_gets_clusters_and_endpoints_only() -> None:
     assert set(snapshot_of().view("edge")) == {ResourceType.CLUSTER, ResourceType.ENDPOINTS}
 
 
-def test_only_methods_that_may_be_repeated_are_retried() -> None:
-    """The routes with a retry policy are those named; everything else falls through to one without."""
-    *named, rest = resources.routes("order", REPEATABLE["order"]).virtual_hosts[0].routes
+def test_a_version_with_a_share_has_a_cluster_of_its_own() -> None:
+    """The edge, whose routes know services only, has its split in the endpoints."""
+    told = snapshot_of(CANARY, order=(instance(1), instance(2, version="2")))
 
-    assert [(route.match.path, route.route.retry_policy.retry_on) for route in named] == [
-        ("/ordermesh.order.v1.OrderService/GetOrder", "unavailable,cancelled")
-    ]
-    assert rest.match.WhichOneof("path_specifier") == "prefix"
-    assert not rest.route.HasField("retry_policy")
+    assert set(told.view("product")[ResourceType.CLUSTER]) == {"order", "order/2", "product"}
+    assert set(told.view("product")[ResourceType.ENDPOINTS]) == {"order", "order/2", "product"}
+    assert set(told.view("edge")[ResourceType.CLUSTER]) == {"order", "product"}
 
 
-def test_no_route_sets_a_timeout() -> None:
-    """Deadlines belong to the stubs, because those of xDS fire too early."""
-    found = resources.routes("order", REPEATABLE["order"]).virtual_hosts[0].routes
+def test_callers_of_different_zones_are_told_different_endpoints_where_that_matters() -> None:
+    """Whoever comes from a zone that nobody serves from is told what those without a zone are."""
+    found = (instance(1, zone="a"), instance(2, zone="b"))
+    kind = ResourceType.ENDPOINTS
+    alike, unlike = snapshot_of(order=found), snapshot_of(ZONES, order=found)
 
-    assert not any(route.route.HasField("timeout") or route.route.HasField("max_stream_duration") for route in found)
-
-
-def test_endpoints_carry_the_verdict_of_their_checks() -> None:
-    """Sick and draining instances are listed as such rather than left out."""
-    found = (instance(1), instance(2, Health.UNHEALTHY), instance(3, Health.DRAINING))
-
-    [zone] = resources.load_assignment("order", found).endpoints
-
-    assert [each.health_status for each in zone.lb_endpoints] == [
-        health_check_pb2.HEALTHY,
-        health_check_pb2.UNHEALTHY,
-        health_check_pb2.DRAINING,
-    ]
-
-
-def test_zones_weigh_as_much_as_their_healthy_instances() -> None:
-    """So each instance gets the same share, and no zone the weight 0 with which gRPC would drop it."""
-    found = (instance(1, zone="a"), instance(2, zone="a"), instance(3, Health.UNHEALTHY, zone="b"))
-
-    zones = resources.load_assignment("order", found).endpoints
-
-    assert [(each.locality.region, each.locality.zone, each.load_balancing_weight.value) for each in zones] == [
-        ("dc1", "a", 2),
-        ("dc1", "b", 1),
-    ]
-
-
-def test_two_instances_on_one_address_are_one_endpoint() -> None:
-    """The registration of a crashed process outlives it; its successor on the port is what counts."""
-    found = (instance(1, Health.UNHEALTHY, name="dead"), instance(1, name="successor", zone="b"))
-
-    [zone] = resources.load_assignment("order", found).endpoints
-
-    assert [(zone.locality.zone, each.health_status) for each in zone.lb_endpoints] == [("b", health_check_pb2.HEALTHY)]
-
-
-def test_the_only_instance_is_never_ejected() -> None:
-    """Outlier detection wants two instances, and leaves half of them."""
-    detection = resources.cluster("order", None).outlier_detection
-
-    assert detection.failure_percentage_minimum_hosts.value == 2
-    assert detection.max_ejection_percent.value == 50
-
-
-def test_the_edge_speaks_http2_to_services() -> None:
-    """Envoy needs to be told; gRPC knows."""
-    packed = resources.edge_cluster("order", None).typed_extension_protocol_options[resources.HTTP_OPTIONS]
-    options = http_protocol_options_pb2.HttpProtocolOptions()
-
-    assert packed.Unpack(options)
-    assert options.explicit_http_config.HasField("http2_protocol_options")
-
-
-def test_the_edge_never_sends_anything_to_a_critical_instance() -> None:
-    """Envoy's panic routing is set to never."""
-    settings = resources.edge_cluster("order", None).common_lb_config
-
-    assert settings.HasField("healthy_panic_threshold")
-    assert settings.healthy_panic_threshold.value == 0
-
-
-def test_clusters_take_their_endpoints_from_the_same_stream() -> None:
-    """EDS by ADS, under the name of the service."""
-    built = resources.cluster("order", None)
-
-    assert built.type == cluster_pb2.Cluster.EDS
-    assert built.eds_cluster_config.eds_config.HasField("ads")
+    assert alike.view("product", "a")[kind]["order"] is alike.view("product", "b")[kind]["order"]
+    assert unlike.view("product", "a")[kind]["order"] != unlike.view("product", "b")[kind]["order"]
+    assert unlike.view("product", "nowhere") is unlike.view("product")
 
 
 def test_equal_content_has_equal_versions_on_every_replica() -> None:
     """Versions come from content alone, whatever the order in which it was learned."""
-    one = resources.snapshot(resources.lasting(REPEATABLE, None), World(1, {"order": (instance(1), instance(2))}))
-    other = resources.snapshot(
-        resources.lasting(dict(reversed(REPEATABLE.items())), None), World(7, {"order": (instance(2), instance(1))})
+    one = Resources(METHODS, None).snapshot(World(1, {"order": (instance(1), instance(2))}), policies(order=CANARY))
+    other = Resources(dict(reversed(METHODS.items())), None).snapshot(
+        World(7, {"order": (instance(2), instance(1))}), policies(product={}, order=CANARY)
     )
 
     assert one == other
@@ -119,13 +63,38 @@ def test_equal_content_has_equal_versions_on_every_replica() -> None:
 
 def test_a_change_of_instances_changes_only_that_service_s_endpoints() -> None:
     """Everything else keeps its version, so it is not sent again."""
-    before, after = snapshot_of(order=(instance(1),)), snapshot_of(order=(instance(2),))
-
-    changed = {
-        (kind, name)
-        for kind in ResourceType
-        for name, each in after.services[kind].items()
-        if each != before.services[kind][name]
-    }
+    changed = differences(snapshot_of(order=(instance(1),)), snapshot_of(order=(instance(2),)))
 
     assert changed == {(ResourceType.ENDPOINTS, "order")}
+
+
+def test_a_change_of_policy_changes_only_what_it_is_about() -> None:
+    """A limit is in the cluster, so that routes and endpoints stay as they are."""
+    changed = differences(snapshot_of(), snapshot_of({"maxConcurrentRequests": 7}))
+
+    assert changed == {(ResourceType.CLUSTER, "order")}
+
+
+def test_what_did_not_change_is_not_built_again() -> None:
+    """The same resource comes back when only another service changed."""
+    resources, none = Resources(METHODS, None), policies()
+    before = resources.snapshot(World(1, {"order": (instance(1),), "product": (instance(2),)}), none)
+    after = resources.snapshot(World(1, {"order": (instance(1),), "product": (instance(3),)}), none)
+
+    kind = ResourceType.ENDPOINTS
+    assert after.view("")[kind]["order"] is before.view("")[kind]["order"]
+    assert after.view("")[kind]["product"] != before.view("")[kind]["product"]
+
+
+def test_a_guest_s_methods_are_repeated_only_if_all_its_instances_allow_it() -> None:
+    """There is no contract to go by, and an instance of an older version may not be able to."""
+    path = "/acme.loyalty.v1.LoyaltyService/GetPoints"
+    able, unable = (replace(instance(port), methods=((path, port == 1),)) for port in (1, 2))
+
+    def repeated(*instances: Instance) -> bool:
+        kind = ResourceType.ROUTES
+        body = snapshot_of(loyalty=instances).view("order")[kind]["loyalty"].body
+        found = RouteConfiguration.FromString(body.value).virtual_hosts[0].routes
+        return any(each.match.path == path and each.route.HasField("retry_policy") for each in found)
+
+    assert (repeated(able), repeated(able, unable), repeated()) == (True, False, False)

@@ -9,11 +9,13 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from mesh.advertisement import TAG
 from mesh.blocking_queries import Answer, ConsulUnreadableError, follow
 from mesh.control_plane.metrics import Metrics
+from mesh.control_plane.policy import Documents
 from mesh.control_plane.watch import Session, instances, watch
 from mesh.control_plane.world import Health, Observation
-from tests.unit.mesh.control_plane.examples import instance
+from tests.unit.mesh.control_plane.examples import documents, instance
 
 
 class ScriptedCatalog:
@@ -35,6 +37,12 @@ class ScriptedCatalog:
     async def health(self, service: str, index: int) -> Answer[Any]:
         """Answer about a service."""
         return await self._next(service, index)
+
+    async def policies(self, index: int) -> Answer[Any]:
+        """Answer about the policies: there are none at first."""
+        if index == 0:
+            return Answer(1, Documents(1))
+        return await self._next("policies", index)
 
     async def _next(self, query: str, index: int) -> Answer[Any]:
         self.asked.setdefault(query, asyncio.Queue()).put_nowait(index)
@@ -85,7 +93,7 @@ async def test_nothing_is_told_before_everything_is_known() -> None:
         catalog.say("product", Answer(5, []))
         await settle()
 
-    assert told == [Observation(1, {"order": (instance(1),), "product": ()})]
+    assert told == [Observation(1, {"order": (instance(1),), "product": ()}, Documents(1))]
 
 
 async def test_an_answer_without_news_is_not_told() -> None:
@@ -138,7 +146,7 @@ async def test_a_failed_query_begins_a_new_session() -> None:
         catalog.say("catalog", Answer(9, {"consul": []}))
         await settle()
 
-    assert told[1:] == [Observation(2, {"order": ()})]
+    assert told[1:] == [Observation(2, {"order": ()}, Documents(1))]
     assert registry.get_sample_value("ordermesh_control_plane_consul_lost_total") == 1
 
 
@@ -172,4 +180,46 @@ def test_an_entry_that_no_client_could_use_is_left_out(address: str, port: int) 
 
 def test_a_zone_is_optional() -> None:
     """Instances that do not name their zone share one without a name."""
-    assert instances([entry(1, version="2")]) == (instance(1, zone=""),)
+    assert instances([entry(1, version="2")]) == (instance(1, zone="", version="2"),)
+
+
+async def test_a_document_of_policy_is_news() -> None:
+    """It is told with the instances that are known."""
+    catalog, told = ScriptedCatalog(), list[Observation]()
+    async with running(Session(1, catalog, ["order"], told.append).run()):
+        catalog.say("catalog", Answer(5, {"consul": []}))
+        catalog.say("order", Answer(5, [entry(1)]))
+        await settle()
+        written = documents(7, order={"maxConcurrentRequests": 7})
+        catalog.say("policies", Answer(7, written))
+        await settle()
+
+    assert [each.policies for each in told] == [Documents(1), written]
+
+
+async def test_policies_that_can_not_be_read_end_the_session() -> None:
+    """That is not the same as having none."""
+    catalog = ScriptedCatalog()
+    catalog.say("policies", ConsulUnreadableError("the token may not read all of it"))
+
+    with pytest.raises(ExceptionGroup, match="unhandled errors in a TaskGroup"):
+        await Session(1, catalog, ["order"], lambda _: None).run()
+
+
+async def test_a_guest_is_watched_as_soon_as_the_catalog_marks_one() -> None:
+    """It is told with what it says of its own methods, and stays known to the next session."""
+    catalog, told, guests = ScriptedCatalog(), list[Observation](), set[str]()
+    async with running(Session(1, catalog, ["order"], told.append, guests).run()):
+        catalog.say("catalog", Answer(5, {"consul": [], "loyalty": [TAG], "elsewhere": ["v1"], "order": [TAG]}))
+        catalog.say("order", Answer(5, []))
+        await settle()
+        assert told == []
+        meta = {"methods-0": "acme.loyalty.v1.LoyaltyService/GetPoints*,AddPoints"}
+        catalog.say("loyalty", Answer(5, [entry(7, **meta)]))
+        await settle()
+
+    (seen,) = told
+    (guest,) = seen.services["loyalty"]
+    service = "/acme.loyalty.v1.LoyaltyService"
+    assert guest.methods == ((f"{service}/AddPoints", False), (f"{service}/GetPoints", True))
+    assert (set(seen.services), guests) == ({"order", "loyalty"}, {"loyalty"})

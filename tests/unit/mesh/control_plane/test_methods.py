@@ -1,9 +1,9 @@
-"""Which calls may be repeated, by the contracts."""
+"""Which methods there are and which calls may be repeated, by the contracts."""
 
 from datetime import timedelta
 
 from mesh.contract import Access, AccessKind, Contract, Idempotency, MethodPolicy, RateClass
-from mesh.control_plane.retries import repeatable_methods
+from mesh.control_plane.methods import methods_of
 
 
 def method(service: str, name: str, idempotency: Idempotency) -> MethodPolicy:
@@ -23,7 +23,7 @@ def method(service: str, name: str, idempotency: Idempotency) -> MethodPolicy:
 
 
 def test_safe_and_idempotent_methods_may_be_repeated_and_others_never() -> None:
-    """What may have an effect each time is not named, so its route has no retry policy."""
+    """What may have an effect each time may not."""
     order, auth = "ordermesh.order.v1.OrderService", "ordermesh.auth.v1.AuthService"
     methods = (
         method(order, "GetOrder", Idempotency.SAFE),
@@ -32,6 +32,9 @@ def test_safe_and_idempotent_methods_may_be_repeated_and_others_never() -> None:
         method(auth, "Register", Idempotency.ONCE),
     )
 
-    found = repeatable_methods(Contract({each.full_name: each for each in methods}))
+    found = methods_of(Contract({each.full_name: each for each in methods}))
 
-    assert found == {"order": [f"/{order}/GetOrder", f"/{order}/CancelOrder"], "auth": []}
+    assert found == {
+        "order": {f"/{order}/GetOrder": True, f"/{order}/CreateOrder": False, f"/{order}/CancelOrder": True},
+        "auth": {f"/{auth}/Register": False},
+    }
