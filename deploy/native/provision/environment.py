@@ -6,7 +6,7 @@ it keeps its identity.
 
 from collections.abc import Mapping
 
-from deploy.native import certificates, members, secrets
+from deploy.native import certificates, members, release, secrets
 from deploy.native.provision import kafka, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
@@ -52,6 +52,7 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
         "HOST": HOST,
         "PORT": runtime.port(name, "https" if name == EDGE else "grpc"),
         "METRICS_PORT": runtime.port(name, "metrics"),
+        "VERSION": release.version(runtime.checkout, name),
         **_mesh_settings(runtime, name, kept.consul_tokens[name]),
     }
     if name == EDGE:
