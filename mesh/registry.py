@@ -48,6 +48,8 @@ class Registry:
         self._methods = tuple(methods)
         self._started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._report_id = f"{settings.instance}-report"
+        # The agent may know an earlier process by our name, which it was kept from taking back.
+        self._registered = False
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Stay registered until stopped, then leave."""
@@ -61,8 +63,9 @@ class Registry:
     async def _tell(self, agent: Consul) -> bool:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                if not await self._report(agent):
+                if not (self._registered and await self._report(agent)):
                     await self._register(agent)
+                    self._registered = True
                     await self._report(agent)
                     _log.info("registered in Consul", instance=self._settings.instance)
         except FAILURES as failure:
