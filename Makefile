@@ -83,6 +83,11 @@ test: lint ## Everything: lint, then unit, contract, integration and end-to-end 
 	$(PYTHON) -m deploy.native install
 	$(PYTHON) -m pytest $(TESTS) $(A)
 
+.PHONY: chaos
+chaos: proto xds ## Kills, hangs, outages and rotations under load: a quarter of an hour; figures in build/chaos.json
+	$(PYTHON) -m deploy.native install
+	$(PYTHON) -m pytest tests/chaos $(A)
+
 .PHONY: docs
 docs: proto xds ## Write the contract reference and the event catalogue, into build/docs/
 	@$(PYTHON) tools/contract_reference.py build/docs

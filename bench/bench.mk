@@ -3,3 +3,7 @@
 .PHONY: bench
 bench: proto ## Measure the running stack against a bare gRPC echo (A=--quick for a short run), into bench/reports/
 	@$(PYTHON) -m bench $(A)
+
+.PHONY: bench-discovery
+bench-discovery: proto xds ## Measure a control plane with 1,000 endpoints and 200 clients, apart from any stack (A=--help)
+	@$(PYTHON) -m bench.discovery $(A)

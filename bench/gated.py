@@ -16,7 +16,7 @@ from mesh.certificates import Files
 from mesh.contract import Contract
 from mesh.gate import Gate
 from mesh.headers import EDGE
-from mesh.intentions import Intentions, Rule
+from mesh.intentions import FOR_USERS, Intentions
 from mesh.peers import CertifiedPeers
 from mesh.server import SERVER_OPTIONS
 from mesh.settings import MeshSettings
@@ -48,9 +48,7 @@ async def serve(identity: Files, order: order_pb2.Order) -> None:
     """Serve until standard input is closed, with the interceptors and the logging of mesh.server."""
     settings = MeshSettings(service="bench", port=1, metrics_port=1)
     tracing = configure_tracing(settings)
-    gate = Gate(
-        Contract.load(), CertifiedPeers(_domain(identity), Intentions({EDGE: Rule(allowed=True)})), settings.max_calls
-    )
+    gate = Gate(Contract.load(), CertifiedPeers(_domain(identity), Intentions({EDGE: FOR_USERS})), settings.max_calls)
     server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
     server.add_generic_rpc_handlers((ready(order),))
     print(server.add_secure_port(f"{HOST}:0", _credentials(identity)), flush=True)

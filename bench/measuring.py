@@ -12,12 +12,13 @@ from bench.calls import Calls
 from bench.errors import BenchError
 from bench.latency import Latency
 from bench.load import Outcome
-from bench.results import Delivery, Placing, Reading, Results, Sizes
+from bench.results import Delivery, Placing, Reading, Results, Rush, Sizes
 from bench.shop import Shop
 from bench.stack import Stack
 
 CLIENTS = (1, 8, 32)
 WARM_UP_CLIENTS = 8
+RUSH_CLIENTS = 64
 MODEST_RATE = 20.0
 # Where latency still says something: beyond, queues grow for as long as one measures.
 SHARE_OF_SATURATION = 0.7
@@ -53,6 +54,7 @@ class Measuring:
             placings = [await self._place(open_shop, clients) for clients in CLIENTS]
             best = max(placing.rate for placing in placings)
             paced = [await self._pace(open_shop, rate) for rate in (MODEST_RATE, SHARE_OF_SATURATION * best)]
+            rush = await self._rush(open_shop)
             memory = accounts.memory(self._stack.pids)
             readings, sizes = await self._read(open_shop)
         return Results(
@@ -68,6 +70,7 @@ class Measuring:
             / max(1, sum(placing.orders for placing in placings)),
             placings=placings,
             paced=[placing for placing, _ in paced],
+            rush=rush,
             deliveries=[delivery for _, delivery in paced],
             readings=readings,
             sizes=sizes,
@@ -94,6 +97,15 @@ class Measuring:
             f"orders, {rate:.0f} a second: p95 {outcome.latency.p95 * 1000:.0f} ms, events {age.p95 * 1000:.0f} ms"
         )
         return placing(outcome, Bill(), offered=rate), Delivery(rate, outcome.good, age)
+
+    async def _rush(self, open_shop: Shop) -> Rush:
+        """Take turns, so that what else the machine does falls on both."""
+        spread, hot = Outcome(), Outcome()
+        for _ in range(2):
+            spread += await load.closed(open_shop.place, RUSH_CLIENTS, self._plan.seconds / 2)
+            hot += await load.closed(open_shop.place_hot, RUSH_CLIENTS, self._plan.seconds / 2)
+        self._say(f"orders, {RUSH_CLIENTS} clients: {spread.rate:.1f} a second, of one SKU {hot.rate:.1f}")
+        return Rush(RUSH_CLIENTS, spread.rate, hot.rate, hot.errors)
 
     async def _read(self, open_shop: Shop) -> tuple[list[Reading], dict[str, Sizes]]:
         if open_shop.last is None:

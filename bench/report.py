@@ -73,6 +73,11 @@ def _headlines(results: Results) -> list[Row]:
         ("CPU of one order, our Python, ms", milliseconds(ours), "≤ 5"),
         ("CPU of one order, everything, ms", milliseconds(everything), "≤ 10"),
         (f"orders/s at {clients(eight.clients)}", f"{eight.rate:.1f}", "≥ 150"),
+        (
+            f"orders/s of {results.rush.clients} buyers of one SKU, as a share of as many SKUs",
+            f"{results.rush.hot / (results.rush.spread or math.nan):.2f}",
+            "≥ 0.5",
+        ),
         ("order placed at 70 % of saturation, p95 ms", milliseconds(results.paced[-1].latency.p95), "< 200"),
         ("commit to consumer, p95 ms", milliseconds(results.deliveries[-1].age.p95), "< 100"),
         ("memory of everything, MB", f"{sum(results.memory.values()) / MIB:.0f}", ""),
@@ -116,11 +121,16 @@ def _echo_beside(results: Results, reading: Reading) -> float:
 
 def _placings(results: Results) -> str:
     rows = [(_load(each), f"{each.rate:.1f}", *_latency(each.latency), _errors(each.errors)) for each in _all(results)]
+    rush = results.rush
+    hot = (
+        f"\n\n{clients(rush.clients)} place {rush.spread:.1f} a second of {rush.clients} SKUs and {rush.hot:.1f} of one"
+    )
+    hot += f"; errors there: {_errors(rush.errors)}."
     note = (
         "Clients order again as soon as they are answered; at a rate, a time counts from when the order was due. The"
         f" client itself takes {milliseconds(results.client_cpu)} ms of CPU an order, on the same machine.\n\n"
     )
-    return note + table(("load", "orders/s", *_LATENCY, "errors"), rows)
+    return note + table(("load", "orders/s", *_LATENCY, "errors"), rows) + hot
 
 
 def _all(results: Results) -> list[Placing]:

@@ -23,6 +23,16 @@ class Placing:
 
 
 @dataclass(frozen=True, slots=True)
+class Rush:
+    """So many buyers at once: orders in a second when they want as many SKUs, and when all want the same one."""
+
+    clients: int
+    spread: float
+    hot: float
+    errors: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """How old events were when a consumer had them, while orders were placed at a rate."""
 
@@ -70,6 +80,7 @@ class Results:
     client_cpu: float
     placings: list[Placing]
     paced: list[Placing]
+    rush: Rush
     deliveries: list[Delivery]
     readings: list[Reading]
     sizes: Mapping[str, Sizes]

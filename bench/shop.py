@@ -98,10 +98,17 @@ class Shop:
     async def place(self, _: int = 0) -> str:
         """Have the next customer order the next SKU; answers OK, or what came instead of a confirmed order."""
         turn = next(self._turns)
+        return await self._order(turn, self.skus[turn % len(self.skus)])
+
+    async def place_hot(self, _: int = 0) -> str:
+        """Have the next customer order the one SKU that everybody wants."""
+        return await self._order(next(self._turns), self.skus[0])
+
+    async def _order(self, turn: int, sku: str) -> str:
         customer = self._customers[turn % len(self._customers)]
         headers = customer.headers | {"Idempotency-Key": str(uuid.uuid4())}
         try:
-            async with self._http.post("orders", json=self._order(turn), headers=headers) as reply:
+            async with self._http.post("orders", json=_order(sku), headers=headers) as reply:
                 body = await reply.json(content_type=None)
                 answer = outcome(reply.status, body)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -109,13 +116,6 @@ class Shop:
         if answer == OK:
             self.last = Placed(body["id"], customer)
         return answer
-
-    def _order(self, turn: int) -> Json:
-        return {
-            "lines": [{"sku": self.skus[turn % len(self.skus)], "quantity": 1}],
-            "shippingAddress": ADDRESS,
-            "paymentToken": "tok_visa",
-        }
 
     async def _register(self) -> Customer:
         email, password = f"bench-{uuid.uuid4()}@example.com", str(uuid.uuid4())
@@ -144,6 +144,10 @@ async def opened(stack: Stack, customers: int) -> AsyncIterator[Shop]:
         await shop.fill(await shop.log_in(stack.admin_email, stack.admin_password))
         await shop.invite(customers)
         yield shop
+
+
+def _order(sku: str) -> Json:
+    return {"lines": [{"sku": sku, "quantity": 1}], "shippingAddress": ADDRESS, "paymentToken": "tok_visa"}
 
 
 def customers_for(rate: float) -> int:

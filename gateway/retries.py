@@ -28,5 +28,6 @@ def retry_policy(idempotency: Idempotency, settings: Retries) -> Json:
         "retry_host_predicate": [
             {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": typed(PREVIOUS_HOSTS)}
         ],
-        "host_selection_retry_max_attempts": 3,
+        # Each is cheap, and the least busy of few instances is often the one that just failed.
+        "host_selection_retry_max_attempts": 10,
     }

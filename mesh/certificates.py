@@ -20,12 +20,13 @@ RENEW_AFTER = 2 / 3
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A leaf that was issued; `names` are further names in it."""
+    """A leaf that was issued; `names` are further names in it; it came when it was `kept`: Consul predates."""
 
     spiffe_id: str
     names: tuple[str, ...]
     begin: dt.datetime
     end: dt.datetime
+    kept: dt.datetime
     serial: str
 
     @property
@@ -63,9 +64,9 @@ class Files:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (spiffe_id,) = names.get_values_for_type(x509.UniformResourceIdentifier)
         also = tuple(names.get_values_for_type(x509.DNSName))
-        return Certificate(
-            spiffe_id, also, leaf.not_valid_before_utc, leaf.not_valid_after_utc, f"{leaf.serial_number:x}"
-        )
+        kept = dt.datetime.fromtimestamp(self.certificate.stat().st_mtime, dt.UTC)
+        begin, end, serial = leaf.not_valid_before_utc, leaf.not_valid_after_utc, f"{leaf.serial_number:x}"
+        return Certificate(spiffe_id, also, begin, end, kept, serial)
 
     def is_signed_by(self, signer: bytes) -> bool:
         """Tell whether the certificate kept here was signed by this one, PEM."""

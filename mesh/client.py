@@ -1,7 +1,7 @@
 """Calling another service by its contract: deadline, identity and errors of each call, around grpc's own xDS channel.
 
-Which instance answers, retries and ejection are the channel's business (mesh/control_plane). A deadline is ours: xDS
-timeouts fire early in grpc's C-core (grpc#40633).
+Which instance answers, retries and ejection are the channel's business (mesh/control_plane). Ours are deadlines,
+because xDS timeouts fire early in grpc's C-core (grpc#40633), and hedges, which xDS has no word for.
 """
 
 import contextlib
@@ -13,7 +13,9 @@ import grpc
 from google.protobuf.message import Message
 
 from mesh import context, errors, headers, metrics, status
+from mesh.budget import Budget
 from mesh.contract import Contract, MethodPolicy
+from mesh.hedging import Hedged
 
 Stub = TypeVar("Stub")
 Interceptors = tuple[grpc.aio.ClientInterceptor, ...]
@@ -23,8 +25,13 @@ Dial = Callable[[str, Interceptors], grpc.aio.Channel]
 OPTIONS = (
     # Each side may send a header of up to 16 KiB: errors carry details.
     ("grpc.max_metadata_size", 16 * 1024),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # An instance that hangs while calls wait for it loses its connection after 2.5 s: those that may be repeated are,
+    # elsewhere, and no new ones go there. Where answers come, no ping is sent.
+    ("grpc.keepalive_time_ms", 1_000),
+    ("grpc.keepalive_timeout_ms", 1_500),
+    # gRPC's own pings, which measure bandwidth, hold up those of keepalive, and may else take a minute.
+    ("grpc.http2.ping_timeout_ms", 1_500),
+    ("grpc.http2.max_pings_without_data", 0),
 )
 
 
@@ -44,6 +51,7 @@ class Clients:
         self._interceptors = interceptors
         self._dial = dial
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._hedges: dict[str, Budget] = {}
 
     def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
         """Return what looks like the stub, with each method held to its contract.
@@ -56,7 +64,8 @@ class Clients:
             raise LookupError(message)
         domain = next(iter(methods.values())).domain
         inner = stub(self._channel(domain))
-        return cast("Stub", _Client(inner, methods, as_service=as_service))
+        hedges = self._hedges.setdefault(domain, Budget())
+        return cast("Stub", _Client(inner, methods, hedges, as_service=as_service))
 
     async def close(self) -> None:
         """Close every channel."""
@@ -72,10 +81,14 @@ class Clients:
 class _Client:
     """The methods of one service."""
 
-    def __init__(self, stub: object, methods: dict[str, MethodPolicy], *, as_service: bool) -> None:
+    def __init__(self, stub: object, methods: dict[str, MethodPolicy], hedges: Budget, *, as_service: bool) -> None:
         for name, policy in methods.items():
-            kind = _Stream if policy.server_streaming else _Method
-            setattr(self, name, kind(getattr(stub, name), policy, as_service=as_service))
+            call = getattr(stub, name)
+            if policy.server_streaming:
+                setattr(self, name, _Stream(call, policy, as_service=as_service))
+            else:
+                ask = Hedged(call, policy, hedges) if policy.hedge_delay else call
+                setattr(self, name, _Method(ask, policy, as_service=as_service))
 
 
 class _Calling:

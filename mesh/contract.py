@@ -80,6 +80,7 @@ class MethodPolicy:
     cache_ttl: timedelta | None
     unrestricted_permission: str
     bindings: tuple[HttpBinding, ...]
+    hedge_delay: timedelta | None = None
     client_streaming: bool = False
     server_streaming: bool = False
 
@@ -171,6 +172,7 @@ def _policy(service: str, method: MethodDescriptorProto) -> MethodPolicy:
         cache_ttl=policy.cache_ttl.ToTimedelta() if policy.HasField("cache_ttl") else None,
         unrestricted_permission=policy.unrestricted_permission,
         bindings=tuple(_bindings(method)),
+        hedge_delay=policy.hedge_delay.ToTimedelta() if policy.HasField("hedge_delay") else None,
         client_streaming=method.client_streaming,
         server_streaming=method.server_streaming,
     )

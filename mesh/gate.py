@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.message import Message
 
 from mesh import admission, context, errors, headers
+from mesh.budget import Budget
 from mesh.contract import Contract, MethodPolicy
 from mesh.peers import Peers
 from mesh.validation import validate
@@ -62,6 +63,7 @@ class Gate(grpc.aio.ServerInterceptor):
         self._peers = peers
         self._calls = Room(most_calls, "calls")
         self._streams = Room(most_streams, "streams")
+        self._retries = Budget()
         self._waiting: set[asyncio.Timeout] = set()
         self._draining = False
         self._guarded: dict[str, Handler] = {}
@@ -91,7 +93,7 @@ class Gate(grpc.aio.ServerInterceptor):
         method: Method = getattr(handler, kind)
 
         async def answer(request: object, servicer_context: object) -> object:
-            async with Visit(servicer_context, name) as visit:
+            async with Visit(servicer_context, name, self._retries) as visit:
                 with self._calls:
                     policy, call = self._admitted(name, servicer_context, visit)
                     asked = _validated(request)
@@ -99,7 +101,7 @@ class Gate(grpc.aio.ServerInterceptor):
                     return await _within(limit, method(asked, servicer_context), policy)
 
         async def stream(request: object, servicer_context: object) -> AsyncIterator[object]:
-            async with Visit(servicer_context, name) as visit:
+            async with Visit(servicer_context, name, self._retries) as visit:
                 with self._streams:
                     policy, call = self._admitted(name, servicer_context, visit)
                     async with contextlib.aclosing(method(_validated(request), servicer_context)) as answers:
@@ -122,8 +124,8 @@ class Gate(grpc.aio.ServerInterceptor):
         policy = self._contract.method(name)
         if policy is None:
             raise errors.Unimplemented(f"{name} is in no contract", reason="METHOD_UNKNOWN")
-        peer = self._peers.caller_of(servicer_context, name)
         claims = visit.metadata.get(headers.CLAIMS, "")
+        peer = self._peers.caller_of(servicer_context, name, for_user=headers.CLAIMS in visit.metadata)
         caller = admission.admit(policy, peer, claims)
         left = servicer_context.time_remaining()
         if left is not None and left <= 0:

@@ -7,10 +7,16 @@ IDEMPOTENCY_KEY = "idempotency-key"
 """By which a repeated request is known (the IETF draft of the same name); an alternative to `request_id` fields."""
 
 CLAIMS = "x-ordermesh-claims"
-"""The payload of the end user's verified JWT, base64url. Believed from members of the mesh only."""
+"""The payload of the end user's verified JWT, base64url. Believed from those that an intention lets act for users."""
 
 TRACEPARENT = "traceparent"
 """W3C Trace Context."""
+
+PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts"
+"""How often gRPC has made this call before; absent from the first attempt (gRFC A6)."""
+
+RETRY_PUSHBACK = "grpc-retry-pushback-ms"
+"""By which a server tells gRPC when to try again; below zero, not at all (gRFC A6)."""
 
 EDGE = "edge"
 """The service name in the edge's certificate. It speaks for end users and never for itself."""

@@ -111,9 +111,17 @@ async def _confirmed(issued: asyncio.Event, *, at_once: bool) -> None:
 
 def _good(certificate: Certificate | None, settings: MeshSettings, names: tuple[str, ...]) -> bool:
     """Whether a kept certificate is ours as we are called now, and not due."""
-    if certificate is None or _now() >= certificate.renew_at or certificate.names != names:
+    if certificate is None or _now() >= _due(certificate, settings) or certificate.names != names:
         return False
     return domain_in(certificate.spiffe_id).id_of(settings.service) == certificate.spiffe_id
+
+
+def _due(certificate: Certificate, settings: MeshSettings) -> dt.datetime:
+    """Say when to have a new one: after two thirds of its life, or sooner if settings say so."""
+    age = settings.certificate_max_age_seconds
+    if age is None:
+        return certificate.renew_at
+    return min(certificate.renew_at, certificate.kept + dt.timedelta(seconds=age))
 
 
 class _Renewal:
@@ -184,7 +192,7 @@ class _Renewal:
 
     async def _until_due_or_news(self) -> None:
         kept = self._files.read()
-        seconds = (kept.renew_at - _now()).total_seconds() if kept else 0.0
+        seconds = (_due(kept, self._settings) - _now()).total_seconds() if kept else 0.0
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), max(seconds, 0.0))
 

@@ -13,7 +13,7 @@ from mesh.certificates import Certificate
 from mesh.headers import OPERATOR
 from mesh.health import Health
 from mesh.identity import Identity
-from mesh.intentions import Intentions, Rule
+from mesh.intentions import Intentions, Permission, Rule
 from mesh.peers import CertifiedPeers, Visits
 from mesh.settings import MeshSettings
 from ordermesh.mesh.v1 import introspection_service_pb2 as pb
@@ -80,9 +80,13 @@ def _identity(shown: Certificate) -> pb.Identity:
 
 def _intentions(rules: Mapping[str, Rule]) -> Iterable[pb.Intention]:
     return [
-        pb.Intention(source=source, allowed=rule.allowed, methods=rule.methods)
+        pb.Intention(source=source, allowed=rule.allowed, permissions=map(_permission, rule.permissions))
         for source, rule in sorted(rules.items())
     ]
+
+
+def _permission(each: Permission) -> pb.Permission:
+    return pb.Permission(allowed=each.allowed, path=each.path, prefix=each.prefix, for_users=each.with_claims)
 
 
 def _peers(visits: Mapping[str, Visits]) -> Iterable[pb.Peer]:

@@ -3,7 +3,7 @@
 import functools
 from typing import Final
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -20,6 +20,18 @@ MADE = Histogram(
     buckets=SECONDS,
 )
 SERVING = Gauge("rpc_server_active_calls", "Calls being answered now.", ("rpc_method",))
+
+RETRIES_REFUSED = Counter(
+    "rpc_server_retries_refused_total", "Failed calls that callers were told not to try again: too many fail."
+)
+HEDGES = Counter(
+    "rpc_client_hedges_total",
+    "Second calls made because the first was late, by which of them answered; `none` could be afforded.",
+    ("rpc_method", "answered"),
+)
+FALLBACKS = Counter(
+    "rpc_client_fallbacks_total", "Answers that were done without, because the call failed.", ("what", "code")
+)
 
 
 # Looking a child up by its labels takes a lock and a tuple of strings; the few that exist are kept.

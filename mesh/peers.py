@@ -1,4 +1,4 @@
-"""Who is calling, by the certificate that was shown in the handshake, and whether Consul's intentions let them in."""
+"""Who is calling, by the certificate shown in the handshake, and whether an intention lets them in, for whom."""
 
 import time
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from mesh import errors
 from mesh.intentions import Intentions
 from mesh.spiffe import TrustDomain
+from mesh.telemetry import get_logger
+
+_log = get_logger(__name__)
 
 SPIFFE_ID = "peer_spiffe_id"
 """The key under which gRPC tells a server the SPIFFE ID of its peer."""
@@ -25,12 +28,12 @@ class Visits:
 class Peers(Protocol):
     """Tells callers apart."""
 
-    def caller_of(self, servicer_context: Any, method: str) -> str:  # noqa: ANN401 - grpc.aio's own, which others wrap
-        """Return the service that calls `method`. Raises Unauthenticated, PermissionDenied."""
+    def caller_of(self, servicer_context: Any, method: str, *, for_user: bool) -> str:  # noqa: ANN401 - grpc.aio's own
+        """Return the service that calls `method`, maybe for a user. Raises Unauthenticated, PermissionDenied."""
 
 
 class CertifiedPeers:
-    """Believes certificates of one trust domain, and nothing else."""
+    """Believes certificates of one trust domain, and nothing else. Who is refused here is always in the log."""
 
     def __init__(self, domain: TrustDomain, intentions: Intentions) -> None:
         """`intentions` are those of the service that is called."""
@@ -39,24 +42,27 @@ class CertifiedPeers:
         self.visits: dict[str, Visits] = {}
         """By caller; those without an identity in this mesh have the empty name."""
 
-    def caller_of(self, servicer_context: Any, method: str) -> str:  # noqa: ANN401 - as above
-        """Return the service that calls `method`. Raises Unauthenticated, PermissionDenied."""
-        shown = servicer_context.auth_context().get(SPIFFE_ID) or (b"",)
-        caller = self._domain.service_of(shown[0].decode())
+    def caller_of(self, servicer_context: Any, method: str, *, for_user: bool) -> str:  # noqa: ANN401 - as above
+        """Return the service that calls `method`, maybe for a user. Raises Unauthenticated, PermissionDenied."""
+        shown = (servicer_context.auth_context().get(SPIFFE_ID) or (b"",))[0].decode()
+        caller = self._domain.service_of(shown)
         visits = self.visits.get(caller) or self.visits.setdefault(caller, Visits())
-        visits.refused, visits.last_time, visits.last_method = visits.refused + 1, time.time(), method
-        self._require(caller, method)
-        visits.refused, visits.admitted = visits.refused - 1, visits.admitted + 1
-        return caller
+        visits.last_time, visits.last_method = time.time(), method
+        if caller and self._intentions.allow(caller, method, for_user=for_user):
+            visits.admitted += 1
+            return caller
+        visits.refused += 1
+        refusal = self._refusal(caller, method, for_user=for_user)
+        _log.warning("a peer was refused", peer=shown, address=servicer_context.peer(), reason=refusal.reason)
+        raise refusal
 
-    def _require(self, caller: str, method: str) -> None:
+    def _refusal(self, caller: str, method: str, *, for_user: bool) -> errors.Error:
         if not caller:
-            raise errors.Unauthenticated(
-                "this service answers members of its own mesh only; go through the edge", reason="PEER_UNKNOWN"
-            )
-        if not self._intentions.allow(caller, method):
-            raise errors.PermissionDenied(
-                f"no intention in Consul lets {caller} call this",
-                reason="PEER_NOT_ALLOWED",
-                metadata={"peer": caller, "method": method},
-            )
+            message = "this service answers members of its own mesh only; go through the edge"
+            return errors.Unauthenticated(message, reason="PEER_UNKNOWN")
+        about = {"peer": caller, "method": method}
+        if for_user and self._intentions.allow(caller, method):
+            message = f"no intention in Consul lets {caller} call this for a user; it may call for itself"
+            return errors.PermissionDenied(message, reason="ACTING_FOR_USER_DENIED", metadata=about)
+        message = f"no intention in Consul lets {caller} call this"
+        return errors.PermissionDenied(message, reason="PEER_NOT_ALLOWED", metadata=about)

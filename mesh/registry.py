@@ -19,8 +19,9 @@ from mesh.telemetry import get_logger
 
 _log = get_logger(__name__)
 
-CHECK_INTERVAL = "2s"
-CHECK_TIMEOUT = "2s"
+# An instance that hangs is out of everybody's list after the sum of both at the latest.
+CHECK_INTERVAL = "1s"
+CHECK_TIMEOUT = "1500ms"
 # One that died without a word stops reporting, and is gone a minute after this; 1 min is Consul's own minimum.
 REPORT_TTL = "30s"
 FORGET_AFTER = "1m"

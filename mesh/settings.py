@@ -41,6 +41,12 @@ class MeshSettings(BaseSettings):
     max_calls: int = Field(default=512, gt=0, description="calls at once in this process; more are turned away")
     max_streams: int = Field(default=512, gt=0, description="streams of answers at once, such as of watchers")
     drain_seconds: float = Field(default=10.0, gt=0, description="how long calls may run on after a stop")
+    connection_max_age_seconds: float = Field(
+        default=600.0, gt=0, description="how long a connection may live before its client is asked to make a new one"
+    )
+    certificate_max_age_seconds: float | None = Field(
+        default=None, gt=0, description="renew a certificate at this age; two thirds of its life when not set"
+    )
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - pydantic's own signature
         """Read the environment and the file named by ORDERMESH_ENV_FILE, which must be there when named."""

@@ -1,6 +1,9 @@
 """One call from its arrival to its end: its metadata, its place in the context, its metrics, its line in the log.
 
 Whatever goes wrong inside leaves through the same door, as google.rpc.Status, also in the middle of a stream.
+
+gRPC's own retries, which the contract allows, are bounded here: xDS has no word for their budget, but whoever is in
+trouble can tell callers not to try again (gRFC A6), in whatever language they are written.
 """
 
 import asyncio
@@ -11,12 +14,17 @@ from typing import Any, NoReturn, Self
 import grpc
 
 from mesh import context, errors, headers, metrics, status
+from mesh.budget import Budget
 from mesh.telemetry import get_logger
 from mesh.tracing import traceparent
 
 _log = get_logger("rpc")
 
 Metadata = dict[str, str]
+
+NEVER_AGAIN = (headers.RETRY_PUSHBACK, "-1")
+RETRIED = (errors.Unavailable, errors.Cancelled)
+"""What gRPC tries again (mesh/control_plane), where the contract allows it."""
 
 LONGEST_REQUEST_ID = 128
 """Every reply, log line and event repeats it."""
@@ -25,9 +33,10 @@ LONGEST_REQUEST_ID = 128
 class Visit:
     """A call inside this process. An error that leaves it is told to the caller; what a defect says is only logged."""
 
-    def __init__(self, servicer_context: Any, method: str) -> None:  # noqa: ANN401 - grpc.aio's own, untyped here
-        """`method` is the gRPC path."""
+    def __init__(self, servicer_context: Any, method: str, retries: Budget) -> None:  # noqa: ANN401 - grpc.aio's own
+        """`method` is the gRPC path; `retries` are what callers may try again of all that they ask of this process."""
         self._context = servicer_context
+        self._retries = retries
         self._method = method.removeprefix("/")
         self._begun = time.perf_counter()
         self._code = "OK"
@@ -43,6 +52,8 @@ class Visit:
         metrics.serving(self._method).inc()
         context.enter(self._call)
         self._context.set_trailing_metadata(((headers.REQUEST_ID, self._request_id),))
+        if headers.PREVIOUS_ATTEMPTS not in self.metadata:
+            self._retries.count()
         return self
 
     async def __aexit__(
@@ -89,10 +100,13 @@ class Visit:
 
     async def _refuse(self, error: errors.Error) -> NoReturn:
         self._code, self._reason = error.code, error.reason
-        trailers = (
+        trailers: tuple[tuple[str, str | bytes], ...] = (
             (headers.REQUEST_ID, self._request_id),
             (status.DETAILS_KEY, status.details_of(error, self._request_id)),
         )
+        if isinstance(error, RETRIED) and not self._retries.take():
+            metrics.RETRIES_REFUSED.inc()
+            trailers = (*trailers, NEVER_AGAIN)
         await self._context.abort(status.grpc_code(error), status.shortened(error.message), trailers)
         raise AssertionError  # abort() never returns
 

@@ -9,3 +9,7 @@ STACK = $(or $(ORDERMESH_RUN),$(if $(filter-out 0,$(ORDERMESH_PORT_OFFSET)),.run
 dlq: proto ## Events a service could not handle (t=order-events do=list|show|replay|discard id=… s=notification)
 	@ORDERMESH_ENV_FILE=$(STACK)/env/$(or $(s),notification).env $(PYTHON) -m services.common.dead_letters \
 	  --service $(or $(s),notification) $(or $(do),list) $(t) $(id)
+
+.PHONY: stock-audit
+stock-audit: proto ## Whether the stock's books balance: ledger, levels, reservations and events
+	@ORDERMESH_ENV_FILE=$(STACK)/env/inventory.env $(PYTHON) -m services.inventory.audit

@@ -15,7 +15,7 @@ ORDER_SERVICE = {PEER: "order"}
 class SaidPeers:
     """Takes the name of the caller from a header."""
 
-    def caller_of(self, servicer_context: Any, _method: str) -> str:  # noqa: ANN401 - grpc.aio's own
+    def caller_of(self, servicer_context: Any, _method: str, *, for_user: bool) -> str:  # noqa: ANN401, ARG002
         """Give the name. Raises Unauthenticated when nothing is said."""
         said = dict(servicer_context.invocation_metadata() or ()).get(PEER, "")
         if not said:

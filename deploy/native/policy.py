@@ -11,6 +11,7 @@ from consul import Consul
 from deploy.native import command_line
 from deploy.native.documents import Folder, add_verbs, client_of, follow_verb, leaves
 from deploy.native.errors import StackError
+from deploy.native.runtime import Runtime
 from mesh.contract import Contract
 from mesh.control_plane.methods import methods_of
 from mesh.control_plane.policy import DEFAULT, DEFAULTS, Documents, Methods, Policies, accept, judge
@@ -72,6 +73,15 @@ def rejections(found: Policies) -> Iterator[str]:
     for document, reason in found.rejected.items():
         yield f"REJECTED {POLICY}{document}: {reason}"
         yield "         replicas that saw a good version of it go on with that one; make policy s=… set=… mends it"
+
+
+def complaints(runtime: Runtime) -> list[str]:
+    """Say for `make status` which documents are rejected; nothing when Consul is away, which has its own line."""
+    try:
+        methods = known_methods()
+        return list(rejections(policies(folder(client_of(runtime), methods), methods)))
+    except StackError:
+        return []
 
 
 def drills(methods: Methods, found: Policies) -> Iterator[str]:

@@ -6,7 +6,7 @@ such as a developer's and that of the tests, never meet on a port or in a folder
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,20 @@ HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
+class TableTopology:
+    """A table whose rows go to a compacted topic; `poll_ms` as below."""
+
+    table: str
+    topic: str
+    poll_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceTopology:
     """What a service is called in the database and on Kafka, how many of it run, and which others it may call.
 
-    `poll_ms` is how often Debezium asks the WAL of its database for news, in milliseconds.
+    `poll_ms` is how often Debezium asks the WAL of its database for news, in milliseconds. `calls` are made for itself,
+    `calls_for_users` for users too.
     """
 
     database: str
@@ -30,6 +40,8 @@ class ServiceTopology:
     poll_ms: int
     instances: int
     calls: tuple[str, ...]
+    calls_for_users: tuple[str, ...] = ()
+    tables: Mapping[str, TableTopology] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +79,24 @@ class Topology:
     auth: AuthTopology
     topics: TopicTopology
     services: Mapping[str, ServiceTopology]
-    edge_calls: tuple[str, ...]
+    edge_calls_for_users: tuple[str, ...]
 
     @classmethod
     def read(cls, file: Path) -> "Topology":
         """Read the file; a key too many or too few is a `TypeError` naming it."""
         raw = _read_toml(file)
-        services = {name: {**service, "calls": tuple(service["calls"])} for name, service in raw["services"].items()}
+        services = {name: _with_tables(_with_tuples(service)) for name, service in raw["services"].items()}
         return cls(
             mesh=MeshTopology(**raw["mesh"]),
             auth=AuthTopology(**raw["auth"]),
             topics=TopicTopology(**raw["topics"]),
             services={name: ServiceTopology(**service) for name, service in services.items()},
-            edge_calls=tuple(raw["edge"]["calls"]),
+            edge_calls_for_users=tuple(raw["edge"]["calls_for_users"]),
         )
+
+
+def _with_tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +158,10 @@ class Runtime:
     def identity(self, process: str) -> Path:
         """Name the folder in which a process keeps its certificate; no two share one."""
         return self.root / "identity" / process
+
+
+def _with_tables(service: Mapping[str, Any]) -> dict[str, Any]:
+    return {**service, "tables": {name: TableTopology(**table) for name, table in service.get("tables", {}).items()}}
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

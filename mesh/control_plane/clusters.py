@@ -30,14 +30,24 @@ def edge_cluster(service: str, policy: TrafficPolicy, identities: Identities | N
     built = _cluster(service, policy, encryption.for_envoy(service, identities) if identities else None)
     built.lb_policy = cluster_pb2.Cluster.LEAST_REQUEST
     built.connect_timeout.CopyFrom(Duration(seconds=1))
+    # Who balances by least requests prefers an instance that died: it has none. Its first broken connection ejects it.
+    # What an instance answers is counted apart, so rightful errors do not add up to that.
+    built.outlier_detection.split_external_local_origin_errors = True
+    built.outlier_detection.consecutive_local_origin_failure.value = 1
+    built.outlier_detection.enforcing_local_origin_success_rate.value = 0
     built.common_lb_config.locality_weighted_lb_config.SetInParent()
     built.common_lb_config.healthy_panic_threshold.CopyFrom(percent_pb2.Percent(value=0))
     http2 = http_protocol_options_pb2.HttpProtocolOptions.ExplicitHttpConfig(
-        http2_protocol_options=protocol_pb2.Http2ProtocolOptions()
+        http2_protocol_options=protocol_pb2.Http2ProtocolOptions(connection_keepalive=_keepalive())
     )
     options = http_protocol_options_pb2.HttpProtocolOptions(explicit_http_config=http2)
     built.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(packed(options))
     return built
+
+
+def _keepalive() -> protocol_pb2.KeepaliveSettings:
+    """Close connections to an instance that hangs, as our gRPC clients do (mesh.client): what waits goes elsewhere."""
+    return protocol_pb2.KeepaliveSettings(interval=Duration(seconds=1), timeout=Duration(seconds=1, nanos=500_000_000))
 
 
 def _cluster(name: str, policy: TrafficPolicy, socket: base_pb2.TransportSocket | None) -> cluster_pb2.Cluster:

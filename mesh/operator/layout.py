@@ -9,7 +9,7 @@ from mesh.operator.beliefs import Belief
 from mesh.operator.edge import Edge
 from mesh.operator.report import Report
 from mesh.operator.survey import Member
-from ordermesh.mesh.v1.introspection_service_pb2 import Peer, Process
+from ordermesh.mesh.v1.introspection_service_pb2 import Intention, Peer, Permission, Process
 
 Row = Sequence[str]
 
@@ -67,7 +67,7 @@ def _edge(edge: Edge, now: dt.datetime) -> Row:
 
 
 def _calls(instance: str, process: Process, now: dt.datetime) -> Row:
-    allowed = ", ".join(each.source for each in process.intentions if each.allowed)
+    allowed = ", ".join(each.source for each in process.intentions if _lets_in(each))
     called = "; ".join(_visits(each, now) for each in process.peers)
     return (instance, allowed or NOTHING, called or NOTHING)
 
@@ -106,9 +106,22 @@ def _about_edge(edge: Edge) -> list[str]:
 
 def _intentions(process: Process) -> Iterator[str]:
     for each in process.intentions:
-        yield f"lets {each.source} call {'everything' if each.allowed else 'nothing'}"
-        for method, allowed in sorted(each.methods.items()):
-            yield f"  {'but for' if each.allowed and not allowed else 'also' if allowed else 'never'} {method}"
+        for permission in each.permissions:
+            verb = "lets" if permission.allowed else "keeps"
+            yield f"{verb} {each.source}: {permission.path or permission.prefix or '/'}{_for_whom(permission)}"
+        if each.allowed or not each.permissions:
+            yield f"{'lets' if each.allowed else 'keeps'} {each.source}: / for itself"
+
+
+def _for_whom(permission: Permission) -> str:
+    if not permission.HasField("for_users"):
+        return ""
+    return " for users" if permission.for_users else " for itself"
+
+
+def _lets_in(intention: Intention) -> bool:
+    """Whether it is about more than single methods, as an operator's is."""
+    return intention.allowed or any(each.allowed and not each.path for each in intention.permissions)
 
 
 def _belief(each: Belief) -> Iterator[str]:

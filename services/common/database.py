@@ -29,7 +29,7 @@ POOL_PATIENCE_SECONDS = 3.0
 # SQLSTATE -> what the caller is told (PostgreSQL manual, appendix A).
 _START_OVER = {"40001": "SERIALIZATION_FAILURE", "40P01": "DEADLOCK"}
 _TOO_SLOW = {"57014": "STATEMENT_TIMEOUT"}
-_BUSY = {"55P03": "LOCK_TIMEOUT"}
+_BUSY = {"55P03": "LOCK_TIMEOUT", "25P03": "TRANSACTION_IDLE"}
 _NOT_TEXT = {"22021", "22P05"}
 
 
@@ -40,9 +40,10 @@ class NotMigratedError(Exception):
 class Database:
     """A pool of connections to one database."""
 
-    def __init__(self, pool: Pool, revision: str) -> None:
-        """`revision`: the oldest schema this code works with."""
+    def __init__(self, pool: Pool, reserved: Pool, revision: str) -> None:
+        """`reserved` is for the ping; `revision` is the oldest schema this code works with."""
         self._pool = pool
+        self._reserved = reserved
         self._revision = revision
 
     @classmethod
@@ -64,11 +65,13 @@ class Database:
             connection.adapters.register_dumper(int, Int8Dumper)
             return connection
 
-        pool = Pool(connect, settings.database_pool_size, POOL_PATIENCE_SECONDS)
+        sizes = (settings.database_pool_size, 1)
+        pool, reserved = (Pool(connect, size, POOL_PATIENCE_SECONDS) for size in sizes)
         try:
-            yield cls(pool, newest_revision(settings.service))
+            yield cls(pool, reserved, newest_revision(settings.service))
         finally:
             await pool.close()
+            await reserved.close()
 
     async def rows(self, statement: str, values: Values | None = None) -> list[Row]:
         """Run one statement, which is its own commit, and return its rows."""
@@ -99,14 +102,20 @@ class Database:
                 yield connection
 
     async def ping(self) -> None:
-        """Raise unless the database answers and its schema is new enough."""
+        """Raise unless the database answers and its schema is new enough.
+
+        It has a connection of its own: an instance whose others all wait, as for a lock, is busy and not sick. If it
+        were taken out for that, its calls would block the next one.
+        """
         found = await self._found_revision()
         if found < self._revision:
             raise NotMigratedError(f"the schema is at {found or 'nothing'}, this code needs {self._revision}")
 
     async def _found_revision(self) -> str:
         try:
-            return (await self.row("SELECT max(version_num) FROM alembic_version"))[0] or ""
+            with _translated():
+                async with self._reserved.connection() as connection:
+                    return (await connection.row("SELECT max(version_num) FROM alembic_version"))[0] or ""
         except psycopg.errors.UndefinedTable:
             return ""
 
@@ -121,7 +130,7 @@ def _limits(settings: ServiceSettings) -> str:
     milliseconds = {
         "lock_timeout": settings.database_lock_seconds,
         "statement_timeout": settings.database_statement_seconds,
-        "idle_in_transaction_session_timeout": settings.database_statement_seconds,
+        "idle_in_transaction_session_timeout": settings.database_idle_seconds,
     }
     return " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in milliseconds.items())
 

@@ -104,3 +104,18 @@ class SkuTaken(errors.AlreadyExists):
                 for position, sku in taken
             ],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What can be ordered of a SKU: units `available` now, and units `backorderable` that are still to arrive."""
+
+    available: int
+    backorderable: int
+
+    @property
+    def availability(self) -> str:
+        """Say it in one word, one of the contract's."""
+        if self.available > 0:
+            return "IN_STOCK"
+        return "BACKORDER" if self.backorderable > 0 else "OUT_OF_STOCK"

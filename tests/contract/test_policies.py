@@ -68,6 +68,18 @@ def test_an_rpc_has_a_rate_class(method: Method) -> None:
 
 
 @every_method
+def test_only_reads_are_asked_twice(method: Method) -> None:
+    """A hedge must change nothing, and be worth more than the deadline that would come instead."""
+    policy = policy_of(method)
+    if policy.HasField("hedge_delay"):
+        assert policy.idempotency == options_pb2.SAFE
+        assert not method.proto.server_streaming
+        assert not method.proto.client_streaming
+        assert policy.hedge_delay.ToTimedelta() > timedelta(0)
+        assert policy.hedge_delay.ToTimedelta() <= policy.deadline.ToTimedelta() / 4
+
+
+@every_method
 def test_only_public_reads_are_cached(method: Method) -> None:
     """A shared cache must not serve one caller's reply to another."""
     policy = policy_of(method)

@@ -72,7 +72,8 @@ def connectors(runtime: Runtime) -> Iterator[Finding]:
     except httpx.HTTPError as error:
         yield Finding(f"Connect does not answer: {error}", "make logs s=connect")
         return
-    missing = {connect.connector_name(service) for service in runtime.topology.services} - found.keys()
+    names = {name for service in runtime.topology.services for name in connect.connector_names(runtime, service)}
+    missing = names - found.keys()
     for name in sorted(missing):
         yield Finding(f"connector {name} is missing", "make up creates it once its service is migrated")
     for name, entry in sorted(found.items()):

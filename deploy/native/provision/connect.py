@@ -1,8 +1,8 @@
-"""Outbox connectors: one per service, rendered from deploy/debezium/outbox.json, carries its events."""
+"""Connectors: one per service, rendered from deploy/debezium/outbox.json, carries its events; tables have their own."""
 
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from deploy.native.secrets import DEBEZIUM_ROLE, write_private
 
 HOST = "127.0.0.1"
 TEMPLATE = Path("deploy/debezium/outbox.json")
+TABLE_TEMPLATE = Path("deploy/debezium/table.json")
 CREDENTIALS_FILE = "postgres.properties"
 REQUEST_TIMEOUT_S = 30
 # A setting that means nothing to Debezium: it keeps which database the connector's position belongs to.
@@ -38,19 +39,17 @@ class NotRunning(Exception):
 def connectors(runtime: Runtime) -> str:
     """Create or change the connector of each migrated service and wait until all of them run."""
     migrated = [name for name in runtime.topology.services if postgres.is_migrated(runtime, name)]
-    names = [connector_name(service) for service in migrated]
     renewed, identity = _write_credentials(runtime), postgres.identity(runtime)
+    configs = {name: config for service in migrated for name, config in configurations(runtime, service, identity)}
     with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
         wait_for("Kafka Connect", lambda: _get(connect, "/connectors"), errors=(httpx.HTTPError,))
         changes = [
-            change
-            for service, name in zip(migrated, names, strict=True)
-            for change in _ensure(connect, name, render(runtime, service, identity), restart=renewed)
+            change for name, config in configs.items() for change in _ensure(connect, name, config, restart=renewed)
         ]
         changes += [f"{name} had failed and was restarted" for name in _restart_failed(connect)]
         wait_for(
-            "the outbox connectors",
-            lambda: _check_running(connect, names),
+            "the connectors",
+            lambda: _check_running(connect, list(configs)),
             errors=(httpx.HTTPError, NotRunning),
         )
     return summary("connectors", changes)
@@ -76,6 +75,19 @@ def connector_name(service: str) -> str:
     return f"{service}-outbox"
 
 
+def connector_names(runtime: Runtime, service: str) -> list[str]:
+    """Name the connectors of a service: that of its events first, then those of its tables."""
+    return [connector_name(service), *(f"{service}-{table}" for table in runtime.topology.services[service].tables)]
+
+
+def configurations(runtime: Runtime, service: str, identity: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give the name and the settings of each connector of a service."""
+    outbox, *tables = connector_names(runtime, service)
+    yield outbox, render(runtime, service, identity)
+    for name, table in zip(tables, runtime.topology.services[service].tables, strict=True):
+        yield name, render_table(runtime, service, table, identity)
+
+
 def credentials_directory(runtime: Runtime) -> Path:
     """Where Connect's file config provider may read; the worker's `allowed.paths` must name it."""
     return runtime.config("connect") / "credentials"
@@ -84,11 +96,9 @@ def credentials_directory(runtime: Runtime) -> Path:
 def render(runtime: Runtime, service: str, identity: str) -> dict[str, str]:
     """Fill the template for one service; `identity` is that of the server's data, see `postgres.identity`."""
     settings = runtime.topology.services[service]
-    text = ConnectorTemplate((runtime.checkout / TEMPLATE).read_text()).substitute(
-        host=HOST,
-        port=runtime.port("postgres", "sql"),
-        user=DEBEZIUM_ROLE,
-        credentials=credentials_directory(runtime) / CREDENTIALS_FILE,
+    return _filled(
+        runtime,
+        TEMPLATE,
         service=service,
         database=settings.database,
         identity=identity,
@@ -97,6 +107,33 @@ def render(runtime: Runtime, service: str, identity: str) -> dict[str, str]:
         slot=postgres.slot_name(service),
         max_bytes=kafka.MAX_MESSAGE_BYTES,
         publication=postgres.publication_name(service),
+    )
+
+
+def render_table(runtime: Runtime, service: str, table: str, identity: str) -> dict[str, str]:
+    """Fill the template for a table of a service; its migration makes the publication, Debezium the slot."""
+    settings = runtime.topology.services[service]
+    streamed = settings.tables[table]
+    return _filled(
+        runtime,
+        TABLE_TEMPLATE,
+        name=f"{service}-{table}",
+        slot=f"{service}_{table}",
+        database=settings.database,
+        identity=identity,
+        table=streamed.table,
+        topic=streamed.topic,
+        poll_ms=streamed.poll_ms,
+    )
+
+
+def _filled(runtime: Runtime, template: Path, **places: object) -> dict[str, str]:
+    text = ConnectorTemplate((runtime.checkout / template).read_text()).substitute(
+        host=HOST,
+        port=runtime.port("postgres", "sql"),
+        user=DEBEZIUM_ROLE,
+        credentials=credentials_directory(runtime) / CREDENTIALS_FILE,
+        **places,
     )
     rendered: dict[str, str] = json.loads(text)
     return rendered

@@ -17,7 +17,7 @@ from deploy.native import members, secrets
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import AGENT, CONTROL_PLANE, OPERATOR
+from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE, OPERATOR
 from mesh.documents import POLICY, SETTINGS
 
 HOST = "127.0.0.1"
@@ -53,10 +53,12 @@ def rules_of(holder: str) -> Rules:
     """
     if holder == AGENT:
         return {"node_prefix": {"": WRITE}, "service_prefix": {"": READ}}
-    own: Rules = {"service": {holder: WRITE}}
+    name: Rules = {"service": {holder: WRITE}}
+    if holder == EDGE:
+        return name
     if holder == OPERATOR:
-        return {**own, "service_prefix": {"": READ}, "node_prefix": {"": READ}}
-    own = {**own, "key": {f"{SETTINGS}{holder}": READ}}
+        return {**name, "service_prefix": {"": READ}, "node_prefix": {"": READ}}
+    own: Rules = {**name, "key": {f"{SETTINGS}{holder}": READ}}
     if holder == CONTROL_PLANE:
         catalogue: Rules = {kind: {"": READ} for kind in ("service_prefix", "node_prefix")}
         return {**own, **catalogue, "key_prefix": {POLICY: READ}}

@@ -1,10 +1,12 @@
-"""Consul's intentions: which service may call which, as the topology says; whatever is not said is refused.
+"""Consul's intentions: which service may call which, for itself or for users; whatever is not said is refused.
 
-An entry stands under the name of the service that is called, and lists those that may call it. Operators may call one
-method of everybody: the one that tells what the process believes.
+An entry stands under the name of the service that is called, and lists those that may call it. A plain "allow" lets a
+service call for itself. To call for users takes a permission that names the header of their claims, which Consul takes
+only for a service whose protocol it knows to be gRPC. Operators may call one method of everybody: the one that tells
+what the process believes. mesh/intentions.py is what reads all this.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from consul import Consul
@@ -19,61 +21,70 @@ from deploy.native.runtime import Runtime, Topology
 from deploy.native.secrets import CONTROL_PLANE, EDGE, OPERATOR
 
 KIND = "service-intentions"
-# Single methods are for protocols that have some.
-PROTOCOL = {"Config": {"protocol": "grpc"}}
-PROXY_DEFAULTS = ("proxy-defaults", "global")
+DEFAULTS = "service-defaults"
+GRPC = "grpc"
 ALLOW = "allow"
-INTROSPECTION = "/ordermesh.mesh.v1.IntrospectionService/GetProcess"
+CLAIMS = "x-ordermesh-claims"
+"""mesh/headers.py says what it is."""
 
-Source = Mapping[str, Any]
+FOR_ITSELF: Mapping[str, Any] = {"Action": ALLOW}
+FOR_USERS: Mapping[str, Any] = {
+    "Permissions": [
+        {"Action": ALLOW, "HTTP": {"PathPrefix": "/", "Header": [{"Name": CLAIMS, "Present": True}]}},
+        {"Action": ALLOW, "HTTP": {"PathPrefix": "/"}},
+    ]
+}
+INTROSPECTION = "/ordermesh.mesh.v1.IntrospectionService/GetProcess"
+LOOK: Mapping[str, Any] = {"Permissions": [{"Action": ALLOW, "HTTP": {"PathExact": INTROSPECTION}}]}
+Sources = dict[str, Mapping[str, Any]]
+"""What an entry says about each source."""
 
 
 def intentions(runtime: Runtime) -> str:
-    """Create or correct the entry of every service and member; entries of those that left are taken away."""
+    """Create or correct the entry of everybody who can be called; entries of members that left are taken away."""
     kept = secrets.ensure(runtime.root, runtime.topology.services)
     client = Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
     entries = wait_for("Consul", lambda: client.config.list(KIND), errors=(OSError, ConsulException))
-    found = {entry["Name"]: [_said(source) for source in entry.get("Sources") or []] for entry in entries}
-    changes = _speak_grpc(client)
-    for service, callers in callers_of(runtime.topology, members.read(runtime.root)).items():
-        wanted = sources_of(callers)
-        if found.pop(service, None) != wanted:
-            client.config.set(KIND, service, {"Sources": wanted})
-            changes.append(f"{service} may be called by {' and '.join(callers) or 'operators only'}")
+    found = {entry["Name"]: _said(entry) for entry in entries}
+    protocols = {entry["Name"]: entry.get("Protocol") for entry in client.config.list(DEFAULTS)}
+    changes = []
+    for service, sources in sources_of(runtime.topology, members.read(runtime.root)).items():
+        if protocols.get(service) != GRPC:
+            client.config.set(DEFAULTS, service, {"Protocol": GRPC})
+            changes.append(f"{service} speaks gRPC")
+        if found.pop(service, {}) != sources:
+            changes.append(_write(client, service, sources))
     for service in found:
         client.config.delete(KIND, service)
         changes.append(f"{service} may be called by nobody")
     return summary("intentions", changes)
 
 
-def callers_of(topology: Topology, joined: Members) -> dict[str, tuple[str, ...]]:
-    """List who may call each service, the edge among them."""
-    calls = {
-        EDGE: topology.edge_calls,
-        **{name: service.calls for name, service in topology.services.items()},
-        **{name: member.calls for name, member in joined.items()},
+def sources_of(topology: Topology, joined: Members) -> dict[str, Sources]:
+    """List who may call each service, the edge and members among them, and for whom."""
+    found: dict[str, Sources] = {name: {OPERATOR: LOOK} for name in (CONTROL_PLANE, *topology.services, *joined)}
+    for caller, member in joined.items():
+        for called in member.calls:
+            if called in found:
+                found[called][caller] = FOR_ITSELF
+    for caller, own in topology.services.items():
+        for called in own.calls:
+            found[called][caller] = FOR_ITSELF
+        for called in own.calls_for_users:
+            found[called][caller] = FOR_USERS
+    for called in topology.edge_calls_for_users:
+        found[called][EDGE] = FOR_USERS
+    return found
+
+
+def _write(client: Consul, service: str, sources: Sources) -> str:
+    client.config.set(KIND, service, {"Sources": [{"Name": name, **said} for name, said in sources.items()]})
+    return f"{service} may be called by {' and '.join(sorted(sources))}"
+
+
+def _said(entry: Mapping[str, Any]) -> Sources:
+    """Leave out what Consul adds to each source."""
+    return {
+        source["Name"]: {key: source[key] for key in ("Action", "Permissions") if key in source}
+        for source in entry.get("Sources") or ()
     }
-    called = (CONTROL_PLANE, *topology.services, *joined)
-    return {name: tuple(sorted(caller for caller, those in calls.items() if name in those)) for name in called}
-
-
-def sources_of(callers: Sequence[str]) -> list[Source]:
-    """Write an entry's sources in Consul's words, by name."""
-    look = {"Action": ALLOW, "HTTP": {"PathExact": INTROSPECTION}}
-    sources: list[Source] = [{"Name": caller, "Action": ALLOW} for caller in callers]
-    return sorted([*sources, {"Name": OPERATOR, "Permissions": [look]}], key=lambda source: str(source["Name"]))
-
-
-def _speak_grpc(client: Consul) -> list[str]:
-    kind, name = PROXY_DEFAULTS
-    if any(entry.get("Config") == PROTOCOL["Config"] for entry in client.config.list(kind)):
-        return []
-    client.config.set(kind, name, PROTOCOL)
-    return ["everybody speaks gRPC"]
-
-
-def _said(source: Source) -> Source:
-    """Leave out what Consul adds."""
-    said = {key: source[key] for key in ("Name", "Action") if source.get(key)}
-    permissions = [{"Action": each["Action"], "HTTP": each.get("HTTP")} for each in source.get("Permissions") or []]
-    return {**said, "Permissions": permissions} if permissions else said

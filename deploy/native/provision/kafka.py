@@ -1,4 +1,4 @@
-"""Topics: each service's events topic, its dead-letter topic, and the one Debezium's heartbeat goes to."""
+"""Topics: of each service's events, their dead letters and its tables, and those of Debezium's heartbeats."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
@@ -35,13 +35,14 @@ class Topic:
     name: str
     partitions: int
     retention: dt.timedelta
+    compacted: bool = False
 
     @property
     def config(self) -> Mapping[str, str]:
         """The settings that are kept as they are here."""
         milliseconds = self.retention // dt.timedelta(milliseconds=1)
         return {
-            "cleanup.policy": "delete",
+            "cleanup.policy": "compact" if self.compacted else "delete",
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
             "retention.ms": str(milliseconds),
         }
@@ -55,9 +56,9 @@ def topics(runtime: Runtime) -> str:
     """
     admin = AdminClient({"bootstrap.servers": bootstrap(runtime), "log_level": 2})
     existing = wait_for("Kafka", lambda: _partitions(admin), errors=(KafkaException,))
-    wanted = tuple(_wanted(runtime))
-    missing = [topic for topic in wanted if topic.name not in existing]
-    kept = [topic for topic in wanted if topic.name in existing]
+    every = tuple(wanted(runtime))
+    missing = [topic for topic in every if topic.name not in existing]
+    kept = [topic for topic in every if topic.name in existing]
     _create(admin, missing)
     changes = [f"{len(missing)} topics created"] if missing else []
     changes += _correct(admin, kept)
@@ -79,7 +80,8 @@ def heartbeat_topic(service: str) -> str:
     return f"__debezium-heartbeat.{service}"
 
 
-def _wanted(runtime: Runtime) -> Iterator[Topic]:
+def wanted(runtime: Runtime) -> Iterator[Topic]:
+    """List the topics of a stack."""
     settings = runtime.topology.topics
     retention = dt.timedelta(days=settings.retention_days)
     for name, service in runtime.topology.services.items():
@@ -90,6 +92,9 @@ def _wanted(runtime: Runtime) -> Iterator[Topic]:
             retention=retention * DEAD_LETTER_RETENTION_FACTOR,
         )
         yield Topic(heartbeat_topic(name), partitions=1, retention=HEARTBEAT_RETENTION)
+        for table, streamed in service.tables.items():
+            yield Topic(streamed.topic, settings.partitions, retention, compacted=True)
+            yield Topic(heartbeat_topic(f"{name}-{table}"), partitions=1, retention=HEARTBEAT_RETENTION)
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """An authority that signs as Consul's does, without a Consul, and the handshake of who serves behind the edge."""
 
 import datetime as dt
+import ipaddress
 from pathlib import Path
 
 import grpc
@@ -26,13 +27,19 @@ class Authority:
         unsigned = _certificate(self._name, self._name, self._key, x509.BasicConstraints(ca=True, path_length=0))
         self._certificate = unsigned.sign(self._key, hashes.SHA256())
 
-    def admit(self, folder: Path, *services: str) -> Files:
-        """Put what says that somebody is one service, or several, into a folder; again, for a new certificate."""
+    def admit(
+        self, folder: Path, *services: str, domain: TrustDomain = DOMAIN, age: dt.timedelta = dt.timedelta()
+    ) -> Files:
+        """Put what says that somebody is one service, or several, into a folder; again, for a new certificate.
+
+        `age` moves its life into the past.
+        """
         key, files = new_key(), Files(folder)
-        names = [x509.UniformResourceIdentifier(DOMAIN.id_of(each)) for each in services]
+        ids = [x509.UniformResourceIdentifier(domain.id_of(each)) for each in services]
+        names = [*ids, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         unsigned = (
-            _certificate(x509.Name([]), self._name, key, x509.BasicConstraints(ca=False, path_length=None))
+            _certificate(x509.Name([]), self._name, key, x509.BasicConstraints(ca=False, path_length=None), age)
             .add_extension(x509.SubjectAlternativeName(names), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         )
@@ -48,9 +55,13 @@ def credentials(member: Files) -> grpc.ServerCredentials:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, constraints: x509.BasicConstraints
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    constraints: x509.BasicConstraints,
+    age: dt.timedelta = dt.timedelta(),
 ) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.UTC) - age
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -9,7 +9,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from deploy.native.provision.intentions import PROTOCOL, sources_of
+from deploy.native.provision.intentions import FOR_ITSELF, LOOK
 from mesh import status
 from mesh.blocking_queries import agent_of
 from mesh.identity import Identity
@@ -29,8 +29,9 @@ async def mesh(consul_binary: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """Run a Consul whose intentions are those that `make up` writes for a service that `order` calls."""
     consul = Consul(consul_binary, tmp_path_factory.mktemp("consul"))
     await consul.start()
-    await consul.ask("PUT", "/v1/config", {"Kind": "proxy-defaults", "Name": "global", **PROTOCOL})
-    entry = {"Kind": "service-intentions", "Name": "inventory", "Sources": sources_of(("order",))}
+    await consul.ask("PUT", "/v1/config", {"Kind": "service-defaults", "Name": "inventory", "Protocol": "grpc"})
+    sources = [{"Name": "order", **FOR_ITSELF}, {"Name": "operator", **LOOK}]
+    entry = {"Kind": "service-intentions", "Name": "inventory", "Sources": sources}
     await consul.ask("PUT", "/v1/config", entry)
     try:
         async with (

@@ -17,7 +17,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.native import certificates
 from deploy.native.provision.consul import rules_of
+from deploy.native.provision.intentions import DEFAULTS, FOR_USERS, GRPC
 from mesh import status
+from mesh.headers import CLAIMS
 from mesh.identity import Identity
 from ordermesh.inventory.v1 import inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
@@ -26,7 +28,7 @@ from tests.integration.mesh import example
 from tests.integration.mesh.control_plane.consul import TOKEN, Consul
 from tests.integration.mesh.control_plane.members import client_credentials, member
 from tests.integration.mesh.control_plane.processes import HOST, Process, eventually, free_ports, listens
-from tests.integration.mesh.warehouse import SERVICE
+from tests.integration.mesh.warehouse import SERVICE, claims_of
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -202,11 +204,13 @@ async def test_a_call_that_never_ends_does_not_keep_the_process(mesh: Mesh, tmp_
         assert failure.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-async def refusal(channel: grpc.aio.Channel) -> tuple[grpc.StatusCode, str]:
+async def refusal(channel: grpc.aio.Channel, **headers: str) -> tuple[grpc.StatusCode, str]:
     """Ask for stock where that must fail; gives the code and the reason, if a service gave one."""
     async with channel:
         try:
-            await inventory_grpc.InventoryServiceStub(channel).GetStock(pb.GetStockRequest(sku="A"), timeout=5)
+            await inventory_grpc.InventoryServiceStub(channel).GetStock(
+                pb.GetStockRequest(sku="A"), timeout=5, metadata=tuple(headers.items())
+            )
         except grpc.aio.AioRpcError as failure:
             return failure.code(), status.error_from(failure).reason
     raise AssertionError("nobody refused")
@@ -245,10 +249,32 @@ async def test_a_member_that_no_intention_lets_in_is_refused_until_one_does(mesh
                     await asyncio.sleep(0.02)
 
 
-async def outcome(channel: grpc.aio.Channel) -> str:
+async def test_claims_are_believed_only_from_who_may_act_for_users(mesh: Mesh, tmp_path: Path) -> None:
+    """They are refused, not dropped, and that is in the log; Consul says who may, and is heard within two seconds."""
+    claims = {CLAIMS: claims_of("u1")}
+    entry = INTENTIONS | {"Sources": [{"Name": "order", **FOR_USERS}]}
+    async with running(mesh, tmp_path) as service:
+        await service.becomes(SERVING)
+        channel = grpc.aio.secure_channel(service.address, client_credentials(mesh.order))
+        denied = (grpc.StatusCode.PERMISSION_DENIED, "ACTING_FOR_USER_DENIED")
+        assert await refusal(channel, **claims) == denied
+        (line,) = [each for each in service.log if each["event"] == "a peer was refused"]
+        assert (line["level"], line["reason"]) == ("warning", "ACTING_FOR_USER_DENIED")
+        assert str(line["peer"]).endswith("/svc/order")
+        assert (await service.stock("A")).sku == "A"
+        await mesh.consul.ask("PUT", "/v1/config", {"Kind": DEFAULTS, "Name": "inventory", "Protocol": GRPC})
+        for intentions, code in ((entry, "OK"), (INTENTIONS, "PERMISSION_DENIED")):
+            await mesh.consul.ask("PUT", "/v1/config", intentions)
+            async with asyncio.timeout(2):
+                while (await outcome(service.channel, **claims)) != code:  # noqa: ASYNC110 - it happens in Consul
+                    await asyncio.sleep(0.02)
+
+
+async def outcome(channel: grpc.aio.Channel, **headers: str) -> str:
     """Ask for stock, and give the code."""
+    stub = inventory_grpc.InventoryServiceStub(channel)
     try:
-        await inventory_grpc.InventoryServiceStub(channel).GetStock(pb.GetStockRequest(sku="A"), timeout=5)
+        await stub.GetStock(pb.GetStockRequest(sku="A"), timeout=5, metadata=tuple(headers.items()))
     except grpc.aio.AioRpcError as failure:
         return failure.code().name
     return "OK"

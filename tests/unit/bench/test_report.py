@@ -11,7 +11,7 @@ from bench import __main__ as command_line
 from bench import report
 from bench.latency import Latency
 from bench.reads import ECHO, GET_ORDER, MESH_ONLY
-from bench.results import Delivery, Placing, Reading, Results, Sizes
+from bench.results import Delivery, Placing, Reading, Results, Rush, Sizes
 
 FAST = Latency(count=100, p50=0.002, p95=0.0125, p99=0.25, longest=0.3)
 NOTHING = Latency.of([])
@@ -40,6 +40,7 @@ RESULTS = Results(
     client_cpu=0.0005,
     placings=[placing(1), placing(8, errors={"503 UNAVAILABLE": 2}), placing(32)],
     paced=[placing(offered=20), placing(offered=57)],
+    rush=Rush(64, 80.0, 60.0, {"409 ABORTED": 3}),
     deliveries=[Delivery(20, 60, FAST), Delivery(57, 171, replace(FAST, p95=0.042))],
     readings=[
         *(reading(target, 1, rate) for target, rate in ((ECHO, 1000), (MESH_ONLY, 500))),
@@ -76,6 +77,13 @@ def test_the_cpu_of_an_order_is_ours_and_everything() -> None:
     assert row(text, "CPU of one order, our Python, ms")[1] == "3.00"
     assert row(text, "CPU of one order, everything, ms")[1] == "7.00"
     assert row(text, "CPU of one order, our Python, in echoes served")[1] == "30"
+
+
+def test_a_rush_for_one_sku_is_compared_with_one_for_many() -> None:
+    """And what went wrong in it is told."""
+    text = report.markdown(RESULTS)
+    assert row(text, "orders/s of 64 buyers of one SKU, as a share of as many SKUs")[1] == "0.75"
+    assert "errors there: 3 x 409 ABORTED" in text
 
 
 def test_the_ratios_come_first() -> None:

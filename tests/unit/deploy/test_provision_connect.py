@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.native.provision.connect import credentials_directory, has_failed, render
+from deploy.native.provision.connect import connector_names, credentials_directory, has_failed, render, render_table
 from tests.unit.deploy.provision_examples import CHECKOUT, runtime_in, secrets_of
 
 SERVICES = ("auth", "product", "inventory", "payment", "order", "notification")
@@ -63,6 +63,22 @@ def test_a_connector_remembers_which_database_its_position_is_of(tmp_path: Path)
     """A position from before initdb would hide the first events of the new database."""
     runtime = runtime_in(tmp_path)
     assert render(runtime, "order", "7/1") != render(runtime, "order", "8/1")
+
+
+def test_a_table_has_a_connector_beside_that_of_the_events(tmp_path: Path) -> None:
+    """With a slot of its own, so that neither waits for the other, and the publication of that name."""
+    runtime = runtime_in(tmp_path)
+    assert connector_names(runtime, "inventory") == ["inventory-outbox", "inventory-stock"]
+    rendered = render_table(runtime, "inventory", "stock", "7/1")
+    assert not [value for value in rendered.values() if "@{" in value]
+    assert rendered["slot.name"] == rendered["publication.name"] == "inventory_stock"
+    assert re.fullmatch(rendered["transforms.route.regex"], f"{rendered['topic.prefix']}.public.stock_levels")
+    assert rendered["transforms.route.replacement"] == "inventory-stock"
+    migrations = CHECKOUT / "services" / "inventory" / "migrations" / "versions"
+    made = "".join(path.read_text() for path in migrations.glob("*.py"))
+    assert (
+        f"CREATE PUBLICATION inventory_stock FOR TABLE {rendered['table.include.list'].removeprefix('public.')}" in made
+    )
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def test_calls_name_services_that_are_there() -> None:
     """A name that is misspelt would be a call that is refused for no reason one can see."""
     topology = load().topology
     for caller in topology.services.values():
-        assert set(caller.calls) < topology.services.keys()
-    assert set(topology.edge_calls) == topology.services.keys()
+        assert {*caller.calls, *caller.calls_for_users} < topology.services.keys()
+    assert set(topology.edge_calls_for_users) == topology.services.keys()
 
 
 def test_the_topology_is_read_with_its_units() -> None:

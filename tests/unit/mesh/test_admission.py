@@ -3,13 +3,17 @@
 import base64
 import itertools
 import json
+import time
+import tomllib
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from mesh import admission, errors, headers
-from mesh.contract import Access, AccessKind, Idempotency, MethodPolicy, RateClass
+from mesh.contract import Access, AccessKind, Contract, Idempotency, MethodPolicy, RateClass
 
+NEVER = 2**40
 USER = "01890000-0000-7000-8000-00000000c001"
 PUBLIC = Access(AccessKind.PUBLIC)
 INTERNAL = Access(AccessKind.INTERNAL)
@@ -39,7 +43,9 @@ def encoded(payload: object) -> str:
 
 def claims(*permissions: str) -> str:
     """Make the claims of a user with these permissions."""
-    return encoded({"sub": USER, "email": "a@example.com", "roles": ["customer"], "permissions": permissions})
+    return encoded(
+        {"sub": USER, "email": "a@example.com", "roles": ["customer"], "permissions": permissions, "exp": NEVER}
+    )
 
 
 HOLDER, STRANGER, NOBODY = claims("orders.read"), claims("orders.create"), ""
@@ -107,13 +113,15 @@ MALFORMED = {
     "not UTF-8": "gICA",
     "not JSON": base64.urlsafe_b64encode(b"{").decode(),
     "not an object": encoded(["sub"]),
-    "no subject": encoded({"permissions": ["orders.read"]}),
-    "subject is null": encoded({"sub": None}),
-    "subject is empty": encoded({"sub": ""}),
-    "subject is a number": encoded({"sub": 7}),
-    "permissions are null": encoded({"sub": USER, "permissions": None}),
-    "permissions are one text": encoded({"sub": USER, "permissions": "orders.read"}),
-    "roles are objects": encoded({"sub": USER, "roles": [{}]}),
+    "no subject": encoded({"permissions": ["orders.read"], "exp": NEVER}),
+    "subject is null": encoded({"sub": None, "exp": NEVER}),
+    "subject is empty": encoded({"sub": "", "exp": NEVER}),
+    "subject is a number": encoded({"sub": 7, "exp": NEVER}),
+    "permissions are null": encoded({"sub": USER, "permissions": None, "exp": NEVER}),
+    "permissions are one text": encoded({"sub": USER, "permissions": "orders.read", "exp": NEVER}),
+    "roles are objects": encoded({"sub": USER, "roles": [{}], "exp": NEVER}),
+    "no expiry": encoded({"sub": USER}),
+    "expiry is a word": encoded({"sub": USER, "exp": "never"}),
     "not ASCII": "\N{SNOWMAN}",
 }
 
@@ -124,3 +132,26 @@ def test_claims_that_can_not_be_read_admit_nobody(shown: str) -> None:
     with pytest.raises(errors.Unauthenticated) as refusal:
         admission.admit(policy(PUBLIC), headers.EDGE, shown)
     assert refusal.value.reason == "CLAIMS_MALFORMED"
+
+
+def test_claims_that_expired_admit_nobody() -> None:
+    """Nor does having been read before help; a call that took its time to arrive is still served."""
+    now = time.time()
+    late = encoded({"sub": USER, "exp": int(now) - 30})
+    assert admission.admit(policy(PUBLIC), headers.EDGE, late).user_id == USER
+    for _ in range(2):
+        with pytest.raises(errors.Unauthenticated) as refusal:
+            admission.admit(policy(PUBLIC), headers.EDGE, encoded({"sub": USER, "exp": int(now) - 61}))
+        assert refusal.value.reason == "TOKEN_EXPIRED"
+
+
+def streams(method: MethodPolicy) -> bool:
+    """Whether a call may last for minutes: its claims are judged once, when it begins."""
+    return method.client_streaming or method.server_streaming
+
+
+def test_what_the_edge_lets_through_is_not_refused_behind_it() -> None:
+    """The clocks' difference that it allows for and the longest call together are less than the grace."""
+    edge = tomllib.loads((Path(__file__).resolve().parents[3] / "gateway" / "edge.toml").read_text())
+    calls = [each.deadline.total_seconds() for each in Contract.load().methods if not streams(each)]
+    assert edge["tokens"]["clock_skew_seconds"] + max(calls) < admission.GRACE_SECONDS

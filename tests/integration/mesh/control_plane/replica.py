@@ -88,10 +88,15 @@ class ControlPlane:
         return sum([await self.metric(f'{name}{{meaning="refused",type="{each}"}}') for each in TYPES])
 
     @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process
+        return self._process.pid
+
+    @property
     def memory_megabytes(self) -> float:
         """The resident memory of the process."""
-        assert self._process
-        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.integration.mesh.control_plane.backend import instance
 from tests.integration.mesh.control_plane.client import READ_ORDER
 from tests.integration.mesh.control_plane.consul import Consul
 from tests.integration.mesh.control_plane.edge import Edge, running
+from tests.integration.mesh.control_plane.policies import policy
 from tests.integration.mesh.control_plane.replica import ControlPlane
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -82,3 +85,42 @@ async def ejected(edge: Edge) -> set[int]:
         for host in hosts
         if host["health_status"].get("failed_outlier_check")
     }
+
+
+async def tally(edge: Edge, calls: int) -> Counter[str]:
+    """Call through the edge, and count who answers."""
+    async with grpc.aio.insecure_channel(edge.target) as channel:
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(READ_ORDER)
+        return Counter([(await method(b"", timeout=5)).decode() for _ in range(calls)])
+
+
+async def test_the_edge_splits_calls_between_versions(edge: Edge, consul: Consul, replica: ControlPlane) -> None:
+    """By the weights of localities, within four standard deviations; and all go where somebody is left."""
+    split = {"canary": {"versions": [{"version": "2", "percent": 20}]}}
+    async with (
+        policy(consul, split),
+        instance(consul, "order-1", version="1"),
+        instance(consul, "order-2", version="2") as new,
+    ):
+        await reaches(edge, "order-1", "order-2")
+        assert abs((await tally(edge, 1000))["order-2"] - 200) < 4 * math.sqrt(1000 * 0.2 * 0.8)
+        await new.say(healthy=False)
+        await reaches(edge, "order-1")
+    assert await replica.refusals() == 0
+
+
+async def test_the_edge_stays_in_its_zone_while_somebody_serves_there(
+    edge: Edge, consul: Consul, replica: ControlPlane
+) -> None:
+    """Then it turns to the others, and back."""
+    async with (
+        policy(consul, {"zones": {"preferOwn": True}}),
+        instance(consul, "order-a", zone="zone-a") as own,
+        instance(consul, "order-b", zone="zone-b"),
+    ):
+        await reaches(edge, "order-a")
+        await own.say(healthy=False)
+        await reaches(edge, "order-b")
+        await own.say(healthy=True)
+        await reaches(edge, "order-a")
+    assert await replica.refusals() == 0

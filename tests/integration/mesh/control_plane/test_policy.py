@@ -1,8 +1,6 @@
 """Traffic policy in Consul's KV reaches gRPC's own clients: splits, zones, limits, faults, and bad documents."""
 
-import contextlib
 import math
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,23 +8,13 @@ import pytest
 from tests.integration.mesh.control_plane.backend import Backend, instance
 from tests.integration.mesh.control_plane.client import CREATE_ORDER, READ_ORDER, calling
 from tests.integration.mesh.control_plane.consul import READING, Consul
+from tests.integration.mesh.control_plane.policies import KEY, policy
 from tests.integration.mesh.control_plane.processes import eventually
 from tests.integration.mesh.control_plane.replica import ControlPlane, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-KEY = "ordermesh/policy/order"
 REJECTED = 'ordermesh_control_plane_policy_rejected{document="order"}'
-
-
-@contextlib.asynccontextmanager
-async def policy(consul: Consul, document: object) -> AsyncIterator[None]:
-    """Have a policy for calls to `order` until the end of a test."""
-    await consul.write(KEY, document)
-    try:
-        yield
-    finally:
-        await consul.erase(KEY)
 
 
 async def further(*backends: Backend, calls: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A service of another team joins with the wheels and one file of settings: the example of docs/joining.md, as it is."""
+"""A service of another team joins with the wheels and one file of settings: the example of docs/joining.md."""
 
 import asyncio
 import contextlib
@@ -58,16 +58,11 @@ def outside(folder: Path, **more: str) -> dict[str, str]:
     return {"PATH": str(Path(sys.executable).parent), "PYTHONPATH": f"{folder / 'site'}:{folder}", **more}
 
 
-def settings(mesh: Runtime, name: str) -> str:
-    """Name the one file."""
-    return str(mesh.env_file(name))
-
-
 @contextlib.asynccontextmanager
 async def serving(mesh: Runtime, folder: Path) -> AsyncIterator[None]:
     """Run the example while the body does."""
     launch = f"import os, runpy; os.chdir({str(folder)!r}); runpy.run_path('loyalty.py', run_name='__main__')"
-    environment = outside(folder, ORDERMESH_ENV_FILE=settings(mesh, "loyalty"))
+    environment = outside(folder, ORDERMESH_ENV_FILE=str(mesh.env_file("loyalty")))
     process = await Process.start(folder / "log", sys.executable, "-c", launch, **environment)
     try:
         port = members.read(mesh.root)["loyalty"].port
@@ -85,7 +80,7 @@ async def asked_by(mesh: Runtime, folder: Path, name: str, sku: str = SKU) -> di
         "shopfront.py",
         sku,
         cwd=folder,
-        env=outside(folder, ORDERMESH_ENV_FILE=settings(mesh, name)),
+        env=outside(folder, ORDERMESH_ENV_FILE=str(mesh.env_file(name))),
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await process.communicate()
@@ -114,7 +109,7 @@ async def test_a_service_from_elsewhere_is_called_and_calls(mesh: Runtime, elsew
         assert await asked_by(mesh, elsewhere, "stranger") == refused
         join.join(mesh, "loyalty", ())
         async with asyncio.timeout(30):
-            while await asked_by(mesh, elsewhere, "shopfront") != refused:
+            while await asked_by(mesh, elsewhere, "shopfront") != refused:  # noqa: ASYNC110 - it happens in Consul
                 await asyncio.sleep(0.1)
         log = (elsewhere / "log").read_text()
         assert members.read(mesh.root)["loyalty"].consul_token not in log
@@ -123,10 +118,9 @@ async def test_a_service_from_elsewhere_is_called_and_calls(mesh: Runtime, elsew
 async def test_one_that_left_is_nobody_any_more(mesh: Runtime, elsewhere: Path) -> None:
     """Its settings are gone, and its token signs nothing."""
     join.join(mesh, "loyalty", ("product",))
-    kept = Path(settings(mesh, "loyalty")).read_text()
+    shutil.copyfile(mesh.env_file("loyalty"), elsewhere / "old.env")
     join.leave(mesh, "loyalty")
-    assert not Path(settings(mesh, "loyalty")).exists()
-    (elsewhere / "old.env").write_text(kept)
+    assert not mesh.env_file("loyalty").exists()
     environment = outside(elsewhere, ORDERMESH_ENV_FILE=str(elsewhere / "old.env"))
     environment["ORDERMESH_IDENTITY_FOLDER"] = str(elsewhere / "identity")
     launch = f"import os, runpy; os.chdir({str(elsewhere)!r}); runpy.run_path('loyalty.py', run_name='__main__')"

@@ -24,7 +24,11 @@ async def database(postgres: Postgres) -> AsyncIterator[Database]:
         connection.execute("INSERT INTO toys VALUES (1, 'one'), (2, 'two')")
         connection.execute("GRANT SELECT, INSERT, UPDATE ON toys TO order_app")
     settings = postgres.settings(
-        ServiceSettings, "order", database_pool_size=2, database_lock_seconds=0.3, database_statement_seconds=0.6
+        ServiceSettings,
+        "order",
+        database_pool_size=2,
+        database_lock_seconds=0.3,
+        database_statement_seconds=0.6,
     )
     async with Database.open(settings) as opened:
         yield opened
@@ -144,6 +148,25 @@ async def test_a_statement_that_takes_too_long_is_stopped(database: Database) ->
     assert "pg_sleep" not in failure.value.message
 
 
+async def test_a_transaction_that_hangs_is_undone_and_its_locks_are_free(
+    postgres: Postgres, database: Database
+) -> None:
+    """Whoever waits for what a hung process holds gets it soon; the process is told when it goes on."""
+    settings = postgres.settings(ServiceSettings, "order", database_idle_seconds=0.1)
+
+    async def hang(hung: Database) -> None:
+        async with hung.transaction() as connection:
+            await connection.execute("UPDATE toys SET name = 'lost' WHERE id = 1")
+            await rename(database, 1)
+            await connection.execute("SELECT 1")
+
+    async with Database.open(settings) as hung:
+        with pytest.raises(errors.Unavailable) as failure:
+            await hang(hung)
+    assert failure.value.reason == "TRANSACTION_IDLE"
+    assert await names(database) == ["new", "two"]
+
+
 async def test_of_two_who_wait_for_each_other_one_is_told_to_start_over(postgres: Postgres, database: Database) -> None:
     """PostgreSQL finds a deadlock after a second."""
     await database.ping()
@@ -172,8 +195,9 @@ async def test_a_pool_that_is_used_up_is_unavailable(
     async with Database.open(postgres.settings(ServiceSettings, "order", database_pool_size=1)) as small:
         async with small.autocommit():
             with pytest.raises(errors.Unavailable):
-                await small.ping()
-        await small.ping()
+                await small.row("SELECT 1")
+            await small.ping()  # Who is busy is not sick.
+        assert await small.row("SELECT 1")
 
 
 @pytest.mark.parametrize("statement", ["SELECT CAST(%(value)s AS text)", "SELECT CAST(%(json)s AS jsonb)"])

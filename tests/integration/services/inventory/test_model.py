@@ -1,7 +1,8 @@
 """The inventory store against a model of it that fits on a page, over sequences that Hypothesis makes up."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
@@ -12,40 +13,61 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from mesh import errors
 from services.common.database import Database
 from services.common.ids import new_id
-from services.inventory.domain import Reservation, State
+from services.inventory.domain.reservation import Reservation
+from services.inventory.domain.stock import Policy
 from services.inventory.settings import InventorySettings
-from services.inventory.store import InventoryStore
+from services.inventory.store import AskedLine, InventoryStore, Remark
 from tests.integration.postgres import Postgres
-from tests.integration.services.inventory.books import audit
+from tests.integration.services.inventory.books import asked, audit
 
 SKUS = st.sampled_from("AB")
 UNITS = st.integers(1, 5)
 ORDERS = st.integers(0, 4)
 PLACES = st.sampled_from(["near", "far"])
+NOTES = Remark(note="of a test")
 Answer = TypeVar("Answer")
 
 
+@dataclass
+class Order:
+    """Units of an order by SKU: what it asked for, and what became of them, wherever they were."""
+
+    wanted: dict[str, int]
+    gone: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
+    back: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
+    released: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
+
+    def open(self, sku: str) -> int:
+        """Count what it holds or waits for."""
+        return self.wanted.get(sku, 0) - self.gone[sku] - self.released[sku]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is held."""
+        return any(self.open(sku) for sku in self.wanted)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether every unit has left."""
+        return bool(self.wanted) and all(self.gone[sku] == units for sku, units in self.wanted.items())
+
+
 class Model:
-    """What the numbers should be: units on hand in all, and per order what is held and how it ended."""
+    """What the numbers should be, in all warehouses together: units on hand, and per order what became of its units."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.on_hand = {"A": 0, "B": 0}
-        self.held: dict[int, dict[str, int]] = {}
-        self.state: dict[int, State] = {}
-        self.booked: dict[str, tuple[str, int, str]] = {}
+        self.orders: dict[int, Order] = {}
+        self.booked: dict[str, tuple[object, ...]] = {}
 
-    def available(self, sku: str) -> int:
-        """Count what can be sold."""
-        return self.on_hand[sku] - self.reserved(sku)
-
-    def reserved(self, sku: str) -> int:
-        """Count what is held."""
-        return sum(held.get(sku, 0) for order, held in self.held.items() if self.state[order] is State.HELD)
+    def promised(self, sku: str) -> int:
+        """Count what is held or waited for."""
+        return sum(order.open(sku) for order in self.orders.values())
 
 
 class Stock(RuleBasedStateMachine):
-    """Does the same to the store and to the model, and compares."""
+    """Does the same to the store and to the model, and compares. What depends on places is asked of the store."""
 
     server: ClassVar[Postgres]
 
@@ -59,89 +81,206 @@ class Stock(RuleBasedStateMachine):
         for priority, code in enumerate(("near", "far")):
             self.run(self.store.add_warehouse(code, code, priority))
         self.model = Model()
-        self.orders = [new_id() for _ in range(5)]
+        self.ids = [new_id() for _ in range(5)]
+        self.turns = 0
 
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Wait for the store."""
         return self.runner.run(work)
 
-    def outcome(self, work: Coroutine[Any, Any, Reservation]) -> State | str:
-        """Wait for the state of a reservation, or for the reason why there is none."""
+    def outcome(self, work: Coroutine[Any, Any, object]) -> str:
+        """Wait for the store; "" when all is well, else the reason why not."""
         try:
-            return self.run(work).state
+            self.run(work)
         except errors.Error as refusal:
             return refusal.reason
+        return ""
 
-    @rule(sku=SKUS, quantity=UNITS, place=PLACES)
-    def receive(self, sku: str, quantity: int, place: str) -> None:
-        """Units arrive."""
-        self.run(self.store.receive(sku, quantity, place, None))
-        self.model.on_hand[sku] += quantity
+    def now(self, order: int) -> Reservation | None:
+        """Read a reservation."""
+        return self.run(self.store.reservation(self.ids[order]))
 
-    @rule(sku=SKUS, quantity=UNITS, place=PLACES, request_id=st.sampled_from(["r1", "r2"]))
-    def receive_with_request_id(self, sku: str, quantity: int, place: str, request_id: str) -> None:
+    def new_request(self, *what: object) -> Any:  # noqa: ANN401 - the store's own type
+        """Make a request that was not made before."""
+        self.turns += 1
+        return asked(f"t{self.turns}", *what)
+
+    @rule(sku=SKUS, quantity=UNITS, place=PLACES, request_id=st.sampled_from([None, None, "r1", "r2"]))
+    def receive(self, sku: str, quantity: int, place: str, request_id: str | None) -> None:
         """Units arrive that may have been booked before."""
-        booked = self.model.booked.get(request_id)
-        try:
-            self.run(self.store.receive(sku, quantity, place, request_id))
-        except errors.AlreadyExists:
-            assert booked not in {None, (sku, quantity, place)}
-            return
-        assert booked in {None, (sku, quantity, place)}
+        what = (sku, quantity, place)
+        request = asked(request_id, *what) if request_id else None
+        reason = self.outcome(self.store.receive(*what, request))
+        booked = self.model.booked.get(request_id or "")
+        assert reason == ("" if booked in {None, what} else "IDEMPOTENCY_KEY_REUSED")
         if booked is None:
-            self.model.booked[request_id] = (sku, quantity, place)
             self.model.on_hand[sku] += quantity
+            self.model.booked |= {request_id: what} if request_id else {}
+
+    @rule(sku=SKUS, quantity=st.sampled_from([-6, -2, -1, 1, 2]), place=PLACES)
+    def adjust(self, sku: str, quantity: int, place: str) -> None:
+        """Units turn up or break, held ones too."""
+        there = [level.on_hand for level in self.levels(sku) if level.warehouse_code == place]
+        reason = self.outcome(self.store.adjust(sku, quantity, place, Remark("DAMAGED")))
+        if quantity < 0 and not there:
+            assert reason == "STOCK_NOT_FOUND"
+        elif quantity < 0 and there[0] < -quantity:
+            assert reason == "NOT_ON_HAND"
+        else:
+            assert reason == ""
+            self.model.on_hand[sku] += quantity
+
+    @rule(sku=SKUS, on_hand=st.integers(0, 8), place=PLACES)
+    def count(self, sku: str, on_hand: int, place: str) -> None:
+        """Somebody counts, and may find less than is held."""
+        elsewhere = sum(level.on_hand for level in self.levels(sku) if level.warehouse_code != place)
+        self.run(self.store.count(sku, on_hand, place, NOTES))
+        self.model.on_hand[sku] = elsewhere + on_hand
+
+    @rule(sku=SKUS, quantity=UNITS, places=st.sampled_from([("near", "far"), ("far", "near")]))
+    def transfer(self, sku: str, quantity: int, places: tuple[str, str]) -> None:
+        """Units move that nobody holds."""
+        free = sum(level.on_hand - level.reserved for level in self.levels(sku) if level.warehouse_code == places[0])
+        reason = self.outcome(self.store.transfer(sku, quantity, places, NOTES))
+        assert reason == ("" if free >= quantity else "NOT_ON_HAND")
+
+    @rule(
+        sku=SKUS,
+        place=st.sampled_from(["", "near", "far"]),
+        policy=st.builds(Policy, st.integers(0, 2), st.sampled_from([0, 0, 4]), st.sampled_from([None, 0, 3])),
+    )
+    def set_policy(self, sku: str, place: str, policy: Policy) -> None:
+        """Somebody wants more kept back, promised, or told."""
+        self.run(self.store.set_policy(sku, place, policy))
+        policies = {level.warehouse_code: level.policy for level in self.levels(sku)}
+        assert all(found == policy for code, found in policies.items() if place in {"", code})
 
     @rule(order=ORDERS, wanted=st.dictionaries(SKUS, UNITS, min_size=1))
     def reserve(self, order: int, wanted: dict[str, int]) -> None:
         """An order wants units."""
-        found = self.outcome(self.store.reserve(self.orders[order], wanted))
-        if order not in self.model.state:
-            if any(self.model.available(sku) < quantity for sku, quantity in wanted.items()):
-                assert found == "OUT_OF_STOCK"
-                self.model.state[order], self.model.held[order] = State.RELEASED, {}
-                return
-            self.model.state[order], self.model.held[order] = State.HELD, wanted
-        if self.model.state[order] is State.RELEASED:
-            assert found in {"OUT_OF_STOCK", "RESERVATION_RELEASED"}
+        room = {sku: sum(max(level.available, 0) + level.backorderable for level in self.levels(sku)) for sku in wanted}
+        reason = self.outcome(self.store.reserve(self.ids[order], wanted))
+        known = self.model.orders.get(order)
+        if known is None:
+            short = any(room[sku] < units for sku, units in wanted.items())
+            assert reason == ("OUT_OF_STOCK" if short else "")
+            self.model.orders[order] = Order({} if short else wanted)
+        elif known.is_open or any(known.gone.values()):
+            assert reason == ""
         else:
-            assert found == self.model.state[order]
+            assert reason in {"OUT_OF_STOCK", "RESERVATION_RELEASED"}
 
     @rule(order=ORDERS)
     def release(self, order: int) -> None:
-        """An order gives its units back."""
-        found = self.outcome(self.store.release(self.orders[order]))
-        if self.model.state.get(order) is State.COMMITTED:
-            assert found == "RESERVATION_COMMITTED"
-            return
-        assert found == State.RELEASED
-        self.model.state[order] = State.RELEASED
-        self.model.held.setdefault(order, {})
+        """An order gives all it has back."""
+        reason = self.outcome(self.store.release(self.ids[order]))
+        known = self.model.orders.setdefault(order, Order({}))
+        assert reason == ("RESERVATION_COMMITTED" if known.has_left else "")
+        for sku in known.wanted:
+            known.released[sku] += known.open(sku)
+
+    @rule(order=ORDERS, sku=SKUS, quantity=UNITS, place=st.sampled_from(["", "near", "far"]))
+    def release_some(self, order: int, sku: str, quantity: int, place: str) -> None:
+        """An order gives some back."""
+        lines = [AskedLine(sku, quantity, place)]
+        here = self.parts(order, sku, place)
+        reason = self.outcome(self.store.release(self.ids[order], lines, self.new_request("release", lines)))
+        if order not in self.model.orders:
+            assert reason == "RESERVATION_NOT_FOUND"
+        elif sum(part.held + part.backordered for part in here) < quantity:
+            assert reason == "NOT_HELD"
+        else:
+            assert reason == ""
+            self.model.orders[order].released[sku] += quantity
 
     @rule(order=ORDERS)
     def commit(self, order: int) -> None:
-        """An order's units leave."""
-        found = self.outcome(self.store.commit(self.orders[order]))
-        state = self.model.state.get(order)
-        if state is None:
-            assert found == "RESERVATION_NOT_FOUND"
-        elif state is State.RELEASED:
-            assert found == "RESERVATION_RELEASED"
+        """All of an order leaves, if all of it is there."""
+        before = self.now(order)
+        reason = self.outcome(self.store.commit(self.ids[order]))
+        known = self.model.orders.get(order)
+        if known is None or before is None:
+            assert reason == "RESERVATION_NOT_FOUND"
+        elif not known.is_open and not any(known.gone.values()):
+            assert reason == "RESERVATION_RELEASED"
+        elif any(part.backordered for part in before.allocations):
+            assert reason == "STOCK_BACKORDERED"
         else:
-            assert found == State.COMMITTED
-            if state is State.HELD:
-                for sku, quantity in self.model.held[order].items():
-                    self.model.on_hand[sku] -= quantity
-            self.model.state[order] = State.COMMITTED
+            assert reason == ""
+            self.leave(known, {sku: known.open(sku) for sku in known.wanted})
+
+    @rule(order=ORDERS, sku=SKUS, quantity=UNITS, place=st.sampled_from(["", "near", "far"]))
+    def commit_some(self, order: int, sku: str, quantity: int, place: str) -> None:
+        """A parcel of an order leaves, and is told twice."""
+        lines = [AskedLine(sku, quantity, place)]
+        here = self.parts(order, sku, place)
+        known = self.model.orders.get(order)
+        request = self.new_request("commit", lines)
+        reason = self.outcome(self.store.commit(self.ids[order], lines, request))
+        if known is None:
+            assert reason == "RESERVATION_NOT_FOUND"
+        elif not known.is_open and not any(known.gone.values()):
+            assert reason == "RESERVATION_RELEASED"
+        elif sum(part.held for part in here) >= quantity:
+            assert reason == ""
+            self.leave(known, {sku: quantity})
+            assert self.outcome(self.store.commit(self.ids[order], lines, request)) == ""
+        else:
+            late = sum(part.held + part.backordered for part in here) >= quantity
+            assert reason == ("STOCK_BACKORDERED" if late else "NOT_HELD")
+
+    @rule(order=ORDERS, sku=SKUS, quantity=UNITS, place=st.sampled_from(["", "near", "far"]))
+    def take_back(self, order: int, sku: str, quantity: int, place: str) -> None:
+        """A parcel comes back."""
+        lines = [AskedLine(sku, quantity, place)]
+        reason = self.outcome(self.store.take_back(self.ids[order], lines, self.new_request("return", lines)))
+        known = self.model.orders.get(order)
+        if known is None:
+            assert reason == "RESERVATION_NOT_FOUND"
+        elif known.gone[sku] - known.back[sku] < quantity:
+            assert reason == "NOT_COMMITTED"
+        else:
+            assert reason == ""
+            known.back[sku] += quantity
+            self.model.on_hand[sku] += quantity
+
+    @rule(order=ORDERS, ttl=st.sampled_from([None, timedelta(days=2)]))
+    def extend(self, order: int, ttl: timedelta | None) -> None:
+        """An order takes its time."""
+        reason = self.outcome(self.store.extend(self.ids[order], ttl))
+        known = self.model.orders.get(order)
+        if known is None:
+            assert reason == "RESERVATION_NOT_FOUND"
+        elif known.is_open:
+            assert reason == ""
+        else:
+            assert reason in {"RESERVATION_RELEASED", "RESERVATION_COMMITTED"}
 
     @invariant()
     def numbers_are_the_models(self) -> None:
-        """On hand and reserved, in all warehouses together."""
-        levels = self.run(self.store.levels(["A", "B"]))
+        """On hand and promised, in all warehouses together."""
         for sku in "AB":
-            mine = [level for level in levels if level.sku == sku]
+            mine = self.levels(sku)
             assert sum(level.on_hand for level in mine) == self.model.on_hand[sku]
-            assert sum(level.reserved for level in mine) == self.model.reserved(sku)
+            assert sum(level.reserved + level.backordered for level in mine) == self.model.promised(sku)
+            assert all(level.available <= 0 for level in mine if level.backordered)
+
+    def levels(self, sku: str) -> Sequence[Any]:
+        """Read the levels of a SKU."""
+        return self.run(self.store.levels([sku]))
+
+    def parts(self, order: int, sku: str, place: str) -> Sequence[Any]:
+        """Read an order's units of a SKU, in a warehouse or anywhere."""
+        codes = {level.warehouse_id: level.warehouse_code for level in self.levels(sku)}
+        reservation = self.now(order)
+        found = reservation.allocations if reservation else ()
+        return [part for part in found if part.sku == sku and place in {"", codes[part.warehouse_id]}]
+
+    def leave(self, order: Order, units: dict[str, int]) -> None:
+        """Have units leave the model."""
+        for sku, quantity in units.items():
+            order.gone[sku] += quantity
+            self.model.on_hand[sku] -= quantity
 
     def teardown(self) -> None:
         """Check the books and close everything."""

@@ -9,7 +9,9 @@ import pytest
 
 from services.common.database import Database
 from services.common.ids import new_id
-from services.inventory.domain import OutOfStock, Reservation
+from services.inventory.domain.errors import OutOfStock
+from services.inventory.domain.reservation import Reservation
+from services.inventory.domain.stock import Policy
 from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore
 from tests.integration.postgres import Postgres
@@ -33,6 +35,24 @@ async def test_the_last_units_of_one_sku_are_sold_once(store: InventoryStore) ->
     asked = (store.reserve(new_id(), {"A": 1}) for _ in range(RUSH))
     assert sold(await asyncio.gather(*asked, return_exceptions=True)) == 17
     assert [level.available for level in await store.levels(["A"])] == [0, 0]
+
+
+async def test_two_hundred_buyers_of_fifty_units_are_answered_at_once(store: InventoryStore) -> None:
+    """Fifty are sold; the others are told that stock is short, and nobody is asked to come again."""
+    await store.receive("A", 50, "near")
+    asked = (store.reserve(new_id(), {"A": 1}) for _ in range(200))
+    assert sold(await asyncio.gather(*asked, return_exceptions=True)) == 50
+
+
+async def test_a_rush_with_safety_stock_threshold_and_promises_oversells_nothing(store: InventoryStore) -> None:
+    """Where not one statement decides but several, the outcome is as exact."""
+    await store.receive("A", 9, "near")
+    await store.receive("A", 9, "far")
+    await store.set_policy("A", "near", Policy(safety_stock=2, low_stock_threshold=4))
+    await store.set_policy("A", "far", Policy(backorder_limit=6, low_stock_threshold=0))
+    asked = (store.reserve(new_id(), {"A": 1}) for _ in range(RUSH))
+    assert sold(await asyncio.gather(*asked, return_exceptions=True)) == 7 + 9 + 6
+    assert [(level.available, level.backordered) for level in await store.levels(["A"])] == [(0, 0), (0, 6)]
 
 
 async def test_orders_of_several_skus_in_any_order_never_deadlock(store: InventoryStore) -> None:

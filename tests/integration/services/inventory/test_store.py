@@ -6,16 +6,17 @@ import pytest
 
 from mesh import errors
 from services.common.ids import new_id
-from services.inventory.domain import (
+from services.inventory.domain.errors import (
     OutOfStock,
     RequestIdReused,
     ReservationNotFound,
     ReservationSettled,
-    State,
     WarehouseCodeTaken,
     WarehouseNotFound,
 )
+from services.inventory.domain.reservation import State
 from services.inventory.store import InventoryStore
+from tests.integration.services.inventory.books import asked
 
 
 async def stock(store: InventoryStore, sku: str) -> dict[str, tuple[int, int]]:
@@ -33,9 +34,9 @@ async def test_units_arrive_at_the_warehouse_named_or_at_the_first(store: Invent
 
 async def test_a_delivery_of_one_request_id_is_booked_once(store: InventoryStore) -> None:
     """Also when both requests come at the same moment."""
-    await store.receive("A", 5, "near", "delivery-1")
-    await store.receive("A", 5, "near", "delivery-1")
-    await asyncio.gather(*(store.receive("A", 3, "", "delivery-2") for _ in range(8)))
+    await store.receive("A", 5, "near", asked("delivery-1", "A", 5, "near"))
+    await store.receive("A", 5, "near", asked("delivery-1", "A", 5, "near"))
+    await asyncio.gather(*(store.receive("A", 3, "", asked("delivery-2", "A", 3, "")) for _ in range(8)))
     assert await stock(store, "A") == {"near": (8, 0)}
 
 
@@ -44,20 +45,11 @@ async def test_a_request_id_of_another_delivery_is_refused(
     store: InventoryStore, sku: str, quantity: int, warehouse: str
 ) -> None:
     """Another SKU, another number of units, or another place: nothing is booked."""
-    await store.receive("A", 5, "near", "delivery-1")
+    await store.receive("A", 5, "near", asked("delivery-1", "A", 5, "near"))
     with pytest.raises(RequestIdReused):
-        await store.receive(sku, quantity, warehouse, "delivery-1")
+        await store.receive(sku, quantity, warehouse, asked("delivery-1", sku, quantity, warehouse))
     assert await stock(store, "A") == {"near": (5, 0)}
     assert await stock(store, "B") == {}
-
-
-async def test_a_repeated_delivery_is_the_same_when_it_names_no_place(store: InventoryStore) -> None:
-    """The first warehouse may be another one by then."""
-    await store.receive("A", 5, "", "delivery-1")
-    await store.receive("A", 5, "near", "delivery-1")
-    await store.add_warehouse("nearer", "Nearer", 0)
-    await store.receive("A", 5, "", "delivery-1")
-    assert await stock(store, "A") == {"near": (5, 0)}
 
 
 async def test_a_place_that_is_not_there_is_named(store: InventoryStore) -> None:

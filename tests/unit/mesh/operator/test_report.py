@@ -149,9 +149,9 @@ def test_one_service_is_told_in_detail() -> None:
     """Who it is, whom it lets in, what it believes."""
     made = process(product_at=PRODUCT.address)
     made.intentions.add(source="edge", allowed=True)
-    made.intentions.add(source="operator").methods["/a/B"] = True
+    made.intentions.add(source="operator").permissions.add(allowed=True, path="/a/B")
     text = layout.detail(Report([order(made), Member(PRODUCT, process())], [], NOW), "order")
-    for line in ("is spiffe://", "lets edge call everything", "also /a/B", "127.0.0.1:9020 - healthy"):
+    for line in ("is spiffe://", "lets edge: / for itself", "lets operator: /a/B", "127.0.0.1:9020 - healthy"):
         assert line in text
     assert "product-1" not in text
     assert layout.detail(Report([], [], NOW), "odrer") == "nobody is called odrer"

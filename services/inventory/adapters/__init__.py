@@ -1,0 +1,1 @@
+"""The outside of inventory: the services it asks."""
