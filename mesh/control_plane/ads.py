@@ -16,6 +16,11 @@ from mesh.control_plane.publication import Publication
 from mesh.control_plane.snapshot import ResourceType
 from ordermesh.mesh.v1 import introspection_service_pb2 as pb
 
+NOTHING_NEW = (Meaning.ACCEPTED, Meaning.STALE)
+"""Requests that ask for nothing: half of all that come."""
+
+_SHORT = {each.value: each.value.rsplit(".", 1)[-1] for each in ResourceType}
+
 
 class AggregatedDiscovery:
     """The servicer of `envoy.service.discovery.v3.AggregatedDiscoveryService`, state of the world only."""
@@ -103,7 +108,8 @@ class AggregatedDiscovery:
                     self._count_refusals()
                 if meaning is Meaning.REFUSED:
                     self._report_refusal(conversation, request)
-                woken.set()
+                if meaning not in NOTHING_NEW:
+                    woken.set()
         finally:
             woken.set()
 
@@ -123,4 +129,4 @@ class AggregatedDiscovery:
 
 def _short(type_url: str) -> str:
     """Name a type in metrics and logs; foreign ones share a name, so that no client can fill the metrics."""
-    return type_url.rsplit(".", 1)[-1] if type_url in {each.value for each in ResourceType} else "other"
+    return _SHORT.get(type_url, "other")

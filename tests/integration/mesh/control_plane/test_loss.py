@@ -8,6 +8,7 @@ import pytest
 from tests.integration.mesh.control_plane.backend import Backend, instance
 from tests.integration.mesh.control_plane.client import calling
 from tests.integration.mesh.control_plane.consul import Consul
+from tests.integration.mesh.control_plane.policies import KEY
 from tests.integration.mesh.control_plane.processes import eventually
 from tests.integration.mesh.control_plane.replica import ControlPlane, serving
 
@@ -104,8 +105,12 @@ async def test_a_restarted_consul_changes_nothing(
 async def test_a_consul_that_lost_its_data_does_not_empty_the_mesh(
     own_consul: Consul, replicas: list[ControlPlane], tmp_path: Path
 ) -> None:
-    """Endpoints are kept while the token, and then the instances, are unknown; what registers anew is believed."""
+    """Endpoints are kept while the token, and then the instances, are unknown; what registers anew is believed.
+
+    The traffic policy is kept too, until there is one again.
+    """
     replica, token = replicas[0], replicas[0].token
+    await own_consul.write(KEY, {"maxConcurrentRequests": 77})
     async with (
         instance(own_consul, "order-1") as backend,
         serving(replica),
@@ -123,6 +128,9 @@ async def test_a_consul_that_lost_its_data_does_not_empty_the_mesh(
         await replica.reaches(HELD, 0)
         await replica.reaches(HEALTHY, 1)
         await goes_on(backend)
+        assert replica.log.read_text().count("policy_changed") == 1
+        await own_consul.write(KEY, {"maxConcurrentRequests": 78})
+        await eventually(lambda: replica.log.read_text().count("policy_changed") == 2)
     assert set(caller.counts) == {"order-1"}
 
 
