@@ -11,6 +11,9 @@ from mesh.contract import Idempotency, MethodPolicy
 TAG = "mesh"
 """Marks services that the mesh leads to."""
 
+REPORT = "-report"
+"""How the ids of checks end that are a process's own report: for people, who read what it lacks; not for traffic."""
+
 KEY = "methods-"
 LONGEST_VALUE = 512
 REPEATABLE = "*"

@@ -11,7 +11,7 @@ from consul import Check
 from consul.aio import Consul
 from consul.exceptions import ConsulException
 
-from mesh.advertisement import TAG, written
+from mesh.advertisement import REPORT, TAG, written
 from mesh.contract import MethodPolicy
 from mesh.health import Health
 from mesh.settings import MeshSettings
@@ -48,7 +48,7 @@ class Registry:
         self._health = health
         self._methods = tuple(methods)
         self._started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        self._report_id = f"{settings.instance}-report"
+        self._report_id = f"{settings.instance}{REPORT}"
         # The agent may know an earlier process by our name, which it was kept from taking back.
         self._registered = False
 

@@ -15,7 +15,7 @@ import aiohttp
 import structlog
 
 from mesh import advertisement, documents
-from mesh.advertisement import TAG
+from mesh.advertisement import REPORT, TAG
 from mesh.blocking_queries import Agent, Answer, ConsulUnreadableError, follow
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.policy import Documents
@@ -198,9 +198,11 @@ def _is_address(host: str) -> bool:
 def _health(checks: Iterable[Entry]) -> Health:
     """Judge by the worst check. Warnings pass, as in Consul's own DNS; maintenance drains.
 
+    A process's own report does not count: all of them end at once when Consul itself was held up for long enough.
+
     A check that has not run yet is critical and has no output; one that failed always says why.
     """
-    failing = [each for each in checks if each["Status"] == "critical"]
+    failing = [each for each in checks if each["Status"] == "critical" and not each["CheckID"].endswith(REPORT)]
     if not failing:
         return Health.HEALTHY
     if any(each["CheckID"].startswith(("_service_maintenance", "_node_maintenance")) for each in failing):

@@ -223,3 +223,10 @@ async def test_a_guest_is_watched_as_soon_as_the_catalog_marks_one() -> None:
     service = "/acme.loyalty.v1.LoyaltyService"
     assert guest.methods == ((f"{service}/AddPoints", False), (f"{service}/GetPoints", True))
     assert (set(seen.services), guests) == ({"order", "loyalty"}, {"loyalty"})
+
+
+def test_a_report_that_did_not_come_keeps_no_calls_away() -> None:
+    """Whoever is dead fails the check that asks, too."""
+    late = check("critical", "TTL expired", name="order-1-report")
+    (found,) = instances([entry(1, check("passing"), late)])
+    assert found.health is Health.HEALTHY
