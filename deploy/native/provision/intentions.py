@@ -12,9 +12,9 @@ from typing import Any
 from consul import Consul
 from consul.exceptions import ConsulException
 
-from deploy.native import members, secrets
+from deploy.native import members
 from deploy.native.members import Members
-from deploy.native.provision.consul import HOST
+from deploy.native.provision.consul import client_of
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime, Topology
@@ -42,8 +42,7 @@ Sources = dict[str, Mapping[str, Any]]
 
 def intentions(runtime: Runtime) -> str:
     """Create or correct the entry of everybody who can be called; entries of members that left are taken away."""
-    kept = secrets.ensure(runtime.root, runtime.topology.services)
-    client = Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
+    client = client_of(runtime)
     entries = wait_for("Consul", lambda: client.config.list(KIND), errors=(OSError, ConsulException))
     found = {entry["Name"]: _said(entry) for entry in entries}
     protocols = {entry["Name"]: entry.get("Protocol") for entry in client.config.list(DEFAULTS)}
