@@ -1,5 +1,6 @@
 """Who is calling, by the certificate shown in the handshake, and whether an intention lets them in, for whom."""
 
+import functools
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,15 +38,15 @@ class CertifiedPeers:
 
     def __init__(self, domain: TrustDomain, intentions: Intentions) -> None:
         """`intentions` are those of the service that is called."""
-        self._domain = domain
         self._intentions = intentions
+        self._service_of = functools.lru_cache(domain.service_of)
         self.visits: dict[str, Visits] = {}
         """By caller; those without an identity in this mesh have the empty name."""
 
     def caller_of(self, servicer_context: Any, method: str, *, for_user: bool) -> str:  # noqa: ANN401 - as above
         """Return the service that calls `method`, maybe for a user. Raises Unauthenticated, PermissionDenied."""
         shown = (servicer_context.auth_context().get(SPIFFE_ID) or (b"",))[0].decode()
-        caller = self._domain.service_of(shown)
+        caller = self._service_of(shown)
         visits = self.visits.get(caller) or self.visits.setdefault(caller, Visits())
         visits.last_time, visits.last_method = time.time(), method
         if caller and self._intentions.allow(caller, method, for_user=for_user):

@@ -27,7 +27,7 @@ from mesh.registry import Registry
 from mesh.runtime_settings import Flag, RuntimeSettings, V
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
-from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptor
+from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptors
 from mesh.xds import write_bootstrap
 from ordermesh.mesh.v1.introspection_service_pb2_grpc import add_IntrospectionServiceServicer_to_server
 
@@ -141,7 +141,8 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         gate = Gate(contract, peers, settings.max_calls, settings.max_streams)
         # Clients come back to whoever is there by then, and show the certificate they have by then.
         age = ("grpc.max_connection_age_ms", round(settings.connection_max_age_seconds * 1000))
-        server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=(*SERVER_OPTIONS, age))
+        interceptors = (*server_interceptors(tracing), gate)
+        server = grpc.aio.server(interceptors=interceptors, options=(*SERVER_OPTIONS, age))
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
         await _serve(application, server, gate, _stop_on_signals())
 

@@ -6,7 +6,7 @@ import pytest
 
 from mesh import errors
 from services.common.money import Money
-from services.order.domain import order as orders
+from services.order.domain import placing as orders
 from services.order.domain.order import Line, Order, State
 from services.order.placement import Request
 from services.order.recovery import Recovery
