@@ -24,6 +24,7 @@ from services.common.database import Database
 from services.common.ids import new_id
 from services.common.money import Money
 from services.common.settings import ServiceSettings
+from services.inventory.domain.sourcing import Strategy
 from services.inventory.service import InventoryService as InventoryServicer
 from services.inventory.store import InventoryStore
 from services.order.adapters.inventory import InventoryService
@@ -123,12 +124,14 @@ class User:
 
 
 @asynccontextmanager
-async def open_shop(postgres: Postgres, *, give_up: float = 600.0) -> AsyncIterator[Shop]:
+async def open_shop(
+    postgres: Postgres, *, give_up: float = 600.0, sourcing: Strategy = Strategy.PRIORITY
+) -> AsyncIterator[Shop]:
     """Open the three services on empty databases."""
     async with AsyncExitStack() as stack:
         contract = Contract.load()
         databases = {name: await stack.enter_async_context(_database(postgres, name)) for name in SERVICES}
-        stock = InventoryStore(databases["inventory"], timedelta(days=1))
+        stock = InventoryStore(databases["inventory"], timedelta(days=1), sourcing)
         payments = PaymentStore(databases["payment"])
         sandbox = Guarded(
             Sandbox(SandboxAccounts(databases["payment"])), Breaker(100, timedelta(seconds=1)), timedelta(seconds=1)
