@@ -43,7 +43,7 @@ xds: venv
 	@[ -d $(XDS_PROTOS) ] || $(PYTHON) -m deploy.native install xds-protos
 
 .PHONY: wheel
-wheel: proto ## Build the contracts as a wheel for other teams, into dist/
+wheel: proto ## Build the wheels for other teams, contracts and mesh, into dist/
 	@$(PYTHON) tools/wheel.py
 
 .PHONY: lock

@@ -17,14 +17,15 @@ CONTROL_PLANE = "control-plane"
 EDGE = "edge"
 CONNECT = "connect"
 OPERATOR = "operator"
+CONSUL_HOLDERS = (AGENT, CONTROL_PLANE, EDGE, OPERATOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
     """What processes prove themselves with; printing it shows no value, so that a log line cannot leak one.
 
-    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE
-    or EDGE; `kafka_passwords` by user: a service, CONNECT, OPERATOR or a consumer of another team;
+    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE, EDGE
+    or OPERATOR; `kafka_passwords` by user: a service, CONNECT, OPERATOR or a consumer of another team;
     `valkey_passwords` by service.
     """
 
@@ -38,6 +39,7 @@ class Secrets:
     admin_password: str = field(repr=False)
     supervisor_password: str = field(repr=False)
     key_encryption_key: str = field(repr=False)
+    sandbox_webhook_secret: str = field(repr=False)
 
 
 def owner_role(service: str) -> str:
@@ -84,11 +86,12 @@ def _completed(kept: Mapping[str, Any], services: tuple[str, ...], consumers: tu
         "kafka_passwords": {user: _password() for user in (CONNECT, OPERATOR, *services, *consumers)},
         "valkey_passwords": {service: _password() for service in services},
         "consul_management_token": str(uuid.uuid4()),
-        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (AGENT, CONTROL_PLANE, EDGE, *services)},
+        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (*CONSUL_HOLDERS, *services)},
         "gossip_key": _key(),
         "admin_password": _password(),
         "supervisor_password": _password(),
         "key_encryption_key": _key(),
+        "sandbox_webhook_secret": f"whsec_{_key()}",
     }
     return Secrets(**{name: _keep(value, kept.get(name)) for name, value in fresh.items()})
 

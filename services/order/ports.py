@@ -41,8 +41,11 @@ class PaymentUnsettledError(Exception):
 class Inventory(Protocol):
     """Holds stock for orders. `key` tells the times apart that units of one order move."""
 
-    async def reserve(self, order_id: str, lines: tuple[Line, ...]) -> str:
-        """Hold the stock and return the reservation's id. Raises OutOfStock; repeated, gives the same answer."""
+    async def reserve(self, order_id: str, lines: tuple[Line, ...], region_code: str) -> str:
+        """Hold the stock and return the reservation's id; `region_code`: where it is to go.
+
+        Raises OutOfStock; repeated, gives the same answer.
+        """
 
     async def release(self, order_id: str) -> None:
         """Give the stock back, or see to it that a reserve on its way holds nothing."""

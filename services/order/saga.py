@@ -79,7 +79,8 @@ class Saga:
 
     async def _reserve(self, order: Order) -> Order:
         try:
-            reservation_id = await self._inventory.reserve(order.id, order.lines)
+            region_code = str(order.shipping_address.get("region_code", ""))
+            reservation_id = await self._inventory.reserve(order.id, order.lines, region_code)
         except OutOfStock as short:
             # Inventory has recorded its refusal, so that an earlier call of ours, still on its way, holds nothing.
             return await self._reject(order, Rejection("OUT_OF_STOCK", f"not enough in stock of {short}"))

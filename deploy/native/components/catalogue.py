@@ -95,6 +95,12 @@ def catalogue(pins: Mapping[str, Pin]) -> dict[str, Component]:
             "building",
             builds_with=(GO,),
         ),
+        Component(
+            pins["stripe-mock"],
+            partial(golang.install, pins["stripe-mock"]),
+            "building",
+            builds_with=(GO,),
+        ),
     )
     return {component.pin.name: component for component in components}
 

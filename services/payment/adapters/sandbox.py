@@ -5,13 +5,25 @@
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Protocol
 
 from services.common.money import Money
-from services.payment.adapters.gateway import Approved, Declined, GatewayUnreachableError
+from services.payment.adapters.gateway import (
+    Approved,
+    Declined,
+    Done,
+    GatewayUnreachableError,
+    Movement,
+    Refused,
+    Settled,
+)
+from services.payment.domain.payment import Kind
 
+NAME = "sandbox"
 _DECLINED: Mapping[str, str] = MappingProxyType(
     {"tok_declined": "CARD_DECLINED", "tok_insufficient_funds": "INSUFFICIENT_FUNDS"}
 )
@@ -34,15 +46,20 @@ class Accounts(Protocol):
     async def move(self, key: str, reference: str, kind: str, amount: Money) -> None:
         """Note a capture or refund, once for each key."""
 
+    def movements(self, start: datetime, end: datetime) -> AsyncIterator[Settled]:
+        """Give the captures and refunds of a period."""
+
 
 class Sandbox:
-    """The sandbox as a Gateway."""
+    """The sandbox as a Gateway. Its holds run out after `holds`."""
 
-    name = "sandbox"
+    name = NAME
+    captures_once = False
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, holds: timedelta = timedelta(days=7)) -> None:
         """`accounts`: the store of payment has them, in tables that no other code reads."""
         self._accounts = accounts
+        self._holds = holds
 
     async def authorize(self, key: str, amount: Money, token: str) -> Approved | Declined:
         """Decide by token."""
@@ -53,20 +70,38 @@ class Sandbox:
         if token == "tok_lost_reply":  # noqa: S105 - a test token that stands for no secret
             message = "the connection was dropped before the reply"
             raise GatewayUnreachableError(message)
-        return decision
+        return self._until(decision)
 
-    async def find(self, key: str) -> Approved | Declined | None:
+    async def find(self, key: str, amount: Money, token: str | None) -> Approved | Declined | None:  # noqa: ARG002
         """Say what was decided."""
-        return await self._accounts.find(key)
+        decision = await self._accounts.find(key)
+        return decision and self._until(decision)
 
-    async def cancel(self, key: str) -> None:
+    async def cancel(self, key: str, reference: str) -> None:  # noqa: ARG002 - the key is enough
         """Close the account, or keep it from being opened."""
         await self._accounts.close(key)
 
-    async def capture(self, key: str, reference: str, amount: Money) -> None:
+    async def capture(self, movement: Movement) -> Done | Refused:
         """Note the capture."""
-        await self._accounts.move(key, reference, "CAPTURE", amount)
+        return await self._move(movement, Kind.CAPTURE)
 
-    async def refund(self, key: str, reference: str, amount: Money) -> None:
+    async def release(self, movement: Movement) -> Done | Refused:  # noqa: ARG002 - it holds nothing real
+        """Forget the rest."""
+        return Done()
+
+    async def refund(self, movement: Movement) -> Done | Refused:
         """Note the refund."""
-        await self._accounts.move(key, reference, "REFUND", amount)
+        return await self._move(movement, Kind.REFUND)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def _move(self, movement: Movement, kind: Kind) -> Done:
+        await self._accounts.move(movement.key, movement.reference, kind, movement.amount)
+        return Done(movement.key)
+
+    def _until(self, decision: Approved | Declined) -> Approved | Declined:
+        """`expire_time` of an account is when it was opened, until the sandbox says for how long it holds."""
+        if isinstance(decision, Approved) and decision.expire_time:
+            return replace(decision, expire_time=decision.expire_time + self._holds)
+        return decision

@@ -12,6 +12,12 @@ from mesh.status import DETAILS_KEY, details_of, grpc_code
 from ordermesh.auth.v1 import auth_pb2, auth_service_pb2, auth_service_pb2_grpc
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2, inventory_service_pb2_grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
+from ordermesh.payment.v1 import (
+    reconciliation_service_pb2,
+    reconciliation_service_pb2_grpc,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
+)
 from tests.integration.gateway.authority import credentials
 from tests.integration.gateway.tokens import PUBLIC_KEY
 
@@ -24,6 +30,8 @@ class Backend(
     auth_service_pb2_grpc.AuthServiceServicer,
     inventory_service_pb2_grpc.InventoryServiceServicer,
     order_service_pb2_grpc.OrderServiceServicer,
+    webhook_service_pb2_grpc.WebhookServiceServicer,
+    reconciliation_service_pb2_grpc.ReconciliationServiceServicer,
 ):
     """Answers with what it was asked; `calls` counts, everything else is the last call's, the `certificate` as PEM."""
 
@@ -36,6 +44,7 @@ class Backend(
         self.certificate = b""
         self.time_remaining: float | None = None
         self.failures = 0
+        self.delivered = webhook_service_pb2.ReceiveWebhookRequest()
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -44,6 +53,8 @@ class Backend(
         auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, server)
         inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(self, server)
         order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, server)
+        webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(self, server)
+        reconciliation_service_pb2_grpc.add_ReconciliationServiceServicer_to_server(self, server)
         server.add_secure_port(f"127.0.0.1:{self.port}", credentials(self._member))
         await server.start()
         self._server = server
@@ -101,6 +112,27 @@ class Backend(
         """Cancel anything."""
         self._note(context)
         return order_pb2.Order(id=request.id, state=order_pb2.Order.CANCELLED)
+
+    async def ReceiveWebhook(  # noqa: N802
+        self, request: webhook_service_pb2.ReceiveWebhookRequest, context: Context
+    ) -> webhook_service_pb2.ReceiveWebhookResponse:
+        """Keep what was delivered."""
+        self._note(context)
+        self.delivered = request
+        return webhook_service_pb2.ReceiveWebhookResponse()
+
+    async def ReconcileSettlement(  # noqa: N802
+        self,
+        request_iterator: AsyncIterator[reconciliation_service_pb2.ReconcileSettlementRequest],
+        context: Context,
+    ) -> reconciliation_service_pb2.Reconciliation:
+        """Count the bytes of the file."""
+        self._note(context)
+        parts = [each async for each in request_iterator]
+        count = sum(len(each.file.data) for each in parts)
+        return reconciliation_service_pb2.Reconciliation(
+            gateway=parts[0].gateway, start_time=parts[0].start_time, settled_count=count
+        )
 
     async def WatchOrder(  # noqa: N802
         self, request: order_service_pb2.WatchOrderRequest, context: Context

@@ -37,7 +37,7 @@ FIGURES = (
     "limits.max_body_bytes=100_000",
 )
 # Who the backend is; any other service it is not.
-BACKEND = ("auth", "inventory", "order")
+BACKEND = ("auth", "inventory", "order", "payment")
 # Otherwise the access log is written every ten seconds.
 FLUSH = ("--file-flush-interval-msec", "100")
 

@@ -91,18 +91,22 @@ def prepare(folder: Path, *, healthy: bool) -> None:
         (folder / "healthy").touch()
 
 
+async def launched(consul: Consul, folder: Path, port: int, metrics_port: int, **changes: str) -> Process:
+    """Start the example."""
+    environment = {
+        **consul.environment("inventory", folder),
+        "ORDERMESH_PORT": str(port),
+        "ORDERMESH_METRICS_PORT": str(metrics_port),
+    } | changes
+    return await Process.start(folder / "log", sys.executable, "-m", example.__name__, str(folder), **environment)
+
+
 @asynccontextmanager
 async def running(mesh: Mesh, folder: Path, *, healthy: bool = True, **changes: str) -> AsyncIterator[Service]:
     """Run the example until the end of a test."""
     prepare(folder, healthy=healthy)
     port, metrics_port = free_ports(2)
-    environment = {
-        **mesh.consul.environment("inventory", folder),
-        "ORDERMESH_PORT": str(port),
-        "ORDERMESH_METRICS_PORT": str(metrics_port),
-    } | changes
-    command = (sys.executable, "-m", example.__name__, str(folder))
-    process = await Process.start(folder / "log", *command, **environment)
+    process = await launched(mesh.consul, folder, port, metrics_port, **changes)
     service = Service(process, folder, port, metrics_port, mesh.order)
     try:
         await eventually(lambda: listens(port) or not process.running, 30)

@@ -24,6 +24,7 @@ from services.common.database import Database
 from services.common.ids import new_id
 from services.common.money import Money
 from services.common.settings import ServiceSettings
+from services.inventory.domain.sourcing import Strategy
 from services.inventory.service import InventoryService as InventoryServicer
 from services.inventory.store import InventoryStore
 from services.order.adapters.inventory import InventoryService
@@ -42,7 +43,10 @@ from services.order.service import Rooms
 from services.order.store import NoteStore, OrderStore
 from services.order.watching import Watching
 from services.payment.adapters.sandbox import Sandbox
+from services.payment.breaker import Breaker, Guarded
 from services.payment.cashier import Cashier
+from services.payment.movements import Movements
+from services.payment.routing import Gateways
 from services.payment.service import PaymentService as PaymentServicer
 from services.payment.store import PaymentStore, SandboxAccounts
 from tests.integration.mesh.warehouse import HOST, claims_of
@@ -120,14 +124,21 @@ class User:
 
 
 @asynccontextmanager
-async def open_shop(postgres: Postgres, *, give_up: float = 600.0) -> AsyncIterator[Shop]:
+async def open_shop(
+    postgres: Postgres, *, give_up: float = 600.0, sourcing: Strategy = Strategy.PRIORITY
+) -> AsyncIterator[Shop]:
     """Open the three services on empty databases."""
     async with AsyncExitStack() as stack:
         contract = Contract.load()
         databases = {name: await stack.enter_async_context(_database(postgres, name)) for name in SERVICES}
-        stock = InventoryStore(databases["inventory"], timedelta(days=1))
+        stock = InventoryStore(databases["inventory"], timedelta(days=1), sourcing)
         payments = PaymentStore(databases["payment"])
-        cashier = Cashier(payments, Sandbox(SandboxAccounts(databases["payment"])), _now, new_id, timedelta(seconds=1))
+        sandbox = Guarded(
+            Sandbox(SandboxAccounts(databases["payment"])), Breaker(100, timedelta(seconds=1)), timedelta(seconds=1)
+        )
+        gateways = Gateways({sandbox.name: sandbox}, {"*": [sandbox.name]})
+        movements = Movements(payments, gateways, _now)
+        cashier = Cashier(payments, gateways, movements, _now, new_id, timedelta(seconds=1))
         orders = OrderStore(databases["order"], LEASE)
         addresses = {
             "inventory": await stack.enter_async_context(
@@ -135,7 +146,9 @@ async def open_shop(postgres: Postgres, *, give_up: float = 600.0) -> AsyncItera
             ),
             "payment": await stack.enter_async_context(
                 _listening(
-                    contract, payment_grpc.add_PaymentServiceServicer_to_server, PaymentServicer(cashier, payments)
+                    contract,
+                    payment_grpc.add_PaymentServiceServicer_to_server,
+                    PaymentServicer(cashier, movements, payments),
                 )
             ),
         }

@@ -7,16 +7,17 @@ UNBALANCED = """
 WITH ledger AS (
     SELECT payment_id,
            coalesce(sum(amount) FILTER (WHERE kind = 'AUTHORIZATION'), 0) AS authorized,
-           coalesce(sum(amount) FILTER (WHERE kind = 'CAPTURE'), 0) AS captured,
-           coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0) AS refunded,
-           coalesce(sum(amount) FILTER (WHERE kind = 'VOID'), 0) AS voided
+           coalesce(sum(amount) FILTER (WHERE kind = 'CAPTURE'), 0)
+               - coalesce(sum(amount) FILTER (WHERE kind = 'CAPTURE_REVERSAL'), 0) AS captured,
+           coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0)
+               - coalesce(sum(amount) FILTER (WHERE kind = 'REFUND_REVERSAL'), 0) AS refunded,
+           coalesce(sum(amount) FILTER (WHERE kind IN ('VOID', 'EXPIRY')), 0) AS voided
     FROM ledger_entries GROUP BY payment_id
 )
 SELECT p.id, p.state, p.authorized, p.captured, p.refunded, ledger.*
 FROM payments p LEFT JOIN ledger ON ledger.payment_id = p.id
-WHERE (p.authorized, p.captured, p.refunded)
-      <> (coalesce(ledger.authorized, 0), coalesce(ledger.captured, 0), coalesce(ledger.refunded, 0))
-   OR coalesce(ledger.voided, 0) <> CASE p.state WHEN 'VOIDED' THEN p.authorized ELSE 0 END
+WHERE (p.authorized, p.captured, p.refunded, p.voided) <> (coalesce(ledger.authorized, 0),
+      coalesce(ledger.captured, 0), coalesce(ledger.refunded, 0), coalesce(ledger.voided, 0))
 """
 UNTOLD = """
 SELECT p.id, version, array_agg(sequence ORDER BY sequence)
@@ -27,7 +28,7 @@ GROUP BY p.id HAVING array_agg(sequence ORDER BY sequence) <> ARRAY(SELECT gener
 OTHERWISE_AT_THE_GATEWAY = """
 SELECT p.id, p.state, c.declined, c.closed
 FROM payments p LEFT JOIN sandbox_charges c ON c.key = p.id::text
-WHERE p.state <> 'PENDING' AND (p.state IN ('AUTHORIZED', 'CAPTURED'))
+WHERE p.state <> 'PENDING' AND p.gateway IN ('sandbox', 'second', '') AND (p.state IN ('AUTHORIZED', 'CAPTURED'))
       <> (c.key IS NOT NULL AND c.declined IS NULL AND NOT c.closed)
 """
 MOVED_OTHERWISE = """
@@ -38,7 +39,9 @@ WITH moved AS (
 )
 SELECT p.id, p.captured, p.refunded, moved.captured, moved.refunded
 FROM payments p LEFT JOIN moved ON moved.reference = p.gateway_reference
-WHERE (p.captured, p.refunded) <> (coalesce(moved.captured, 0), coalesce(moved.refunded, 0))
+WHERE p.gateway IN ('sandbox', 'second')
+  AND NOT EXISTS (SELECT FROM ledger_entries e WHERE e.payment_id = p.id AND e.kind LIKE '%_REVERSAL')
+  AND (p.captured, p.refunded) <> (coalesce(moved.captured, 0), coalesce(moved.refunded, 0))
 """
 OPEN = "SELECT * FROM operations WHERE NOT done"
 

@@ -9,9 +9,10 @@ import pytest
 from services.common.ids import new_id
 from services.common.money import Money
 from services.payment.cashier import Cashier
-from services.payment.domain import AmountDiffers, PaymentCancelled, State
+from services.payment.domain.errors import AmountDiffers, PaymentCancelled
+from services.payment.domain.payment import State
 from services.payment.store import PaymentStore
-from tests.integration.services.payment.conftest import PATIENCE
+from tests.integration.services.payment.conftest import PATIENCE, Desk
 from tests.integration.services.payment.gateway import Gateway
 
 CUSTOMER = "01890000-0000-7000-8000-00000000c001"
@@ -92,14 +93,14 @@ async def test_while_the_gateway_is_away_nobody_knows(cashier: Cashier, gateway:
 
 
 async def test_a_process_that_dies_after_asking_leaves_a_payment_that_is_settled_later(
-    cashier: Cashier, gateway: Gateway, store: PaymentStore
+    desk: Desk, gateway: Gateway, store: PaymentStore
 ) -> None:
     """Here the gateway held the money and nobody wrote it down."""
     order_id = new_id()
     gateway.mute = True
-    assert (await cashier.authorize(order_id, CUSTOMER, PRICE, "tok_visa")).state is State.PENDING
+    assert (await desk.cashier.authorize(order_id, CUSTOMER, PRICE, "tok_visa")).state is State.PENDING
     gateway.mute = False
-    await cashier.settle_leftovers(older_than=timedelta(0))
+    await desk.leftovers.settle(older_than=timedelta(0))
     found = await store.of_order(order_id)
     assert found is not None
     assert (found.state, gateway.authorizations) == (State.AUTHORIZED, 1)

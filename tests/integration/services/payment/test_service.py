@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -12,16 +13,26 @@ import pytest_asyncio
 from mesh import errors, headers, status
 from mesh.contract import Contract
 from mesh.gate import Gate
-from ordermesh.payment.v1 import payment_pb2
+from ordermesh.payment.v1 import dispute_service_pb2, payment_pb2
+from ordermesh.payment.v1 import dispute_service_pb2_grpc as dispute_grpc
 from ordermesh.payment.v1 import payment_service_pb2 as pb
 from ordermesh.payment.v1 import payment_service_pb2_grpc as payment_grpc
+from ordermesh.payment.v1 import reconciliation_service_pb2 as reconciliation_pb
+from ordermesh.payment.v1 import reconciliation_service_pb2_grpc as reconciliation_grpc
+from ordermesh.payment.v1 import webhook_service_pb2 as webhook_pb
+from ordermesh.payment.v1 import webhook_service_pb2_grpc as webhook_grpc
+from services.common.database import Database
 from services.common.ids import new_id
-from services.payment.cashier import Cashier
-from services.payment.service import PaymentService
-from services.payment.store import PaymentStore
+from services.payment.adapters.books import SandboxBooks
+from services.payment.adapters.standard_webhooks import SandboxNotifications
+from services.payment.reconciliation import Reconciler
+from services.payment.service import DisputeService, PaymentService, ReconciliationService, WebhookService
+from services.payment.store import PaymentStore, SandboxAccounts, SettlementStore, WebhookStore
+from services.payment.webhooks import Webhooks
 from tests.integration.mesh.warehouse import HOST, claims_of
-from tests.integration.services.payment.conftest import PATIENCE
+from tests.integration.services.payment.conftest import PATIENCE, Desk, now
 from tests.integration.services.payment.gateway import Gateway
+from tests.integration.services.payment.test_webhooks import SECRET, signed_headers
 from tests.peers import EDGE, ORDER_SERVICE, SaidPeers
 
 CUSTOMER = "01890000-0000-7000-8000-00000000c001"
@@ -37,6 +48,9 @@ class Payments:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Use a channel."""
         self._stub: Any = payment_grpc.PaymentServiceStub(channel)
+        self.disputes: Any = dispute_grpc.DisputeServiceStub(channel)
+        self.webhooks: Any = webhook_grpc.WebhookServiceStub(channel)
+        self.reconciliations: Any = reconciliation_grpc.ReconciliationServiceStub(channel)
 
     async def ask(self, who: dict[str, str], method: str, request: object, **more: str) -> Any:  # noqa: ANN401
         """Call a method; raises the error that was raised there."""
@@ -54,11 +68,20 @@ class Payments:
 
 
 @pytest_asyncio.fixture
-async def payments(cashier: Cashier, store: PaymentStore) -> AsyncIterator[Payments]:
+async def payments(desk: Desk, store: PaymentStore, database: Database) -> AsyncIterator[Payments]:
     """Serve and connect."""
     async with AsyncExitStack() as stack:
         server = grpc.aio.server(interceptors=(Gate(Contract.load(), SaidPeers(), 512),))
-        payment_grpc.add_PaymentServiceServicer_to_server(PaymentService(cashier, store), server)
+        payment_grpc.add_PaymentServiceServicer_to_server(PaymentService(desk.cashier, desk.movements, store), server)
+        dispute_grpc.add_DisputeServiceServicer_to_server(DisputeService(store), server)
+        deliveries, settlements = WebhookStore(database), SettlementStore(database)
+        notifications = {"sandbox": SandboxNotifications(SECRET)}
+        webhooks = Webhooks(deliveries, notifications, desk.bookkeeper, now, timedelta(hours=1))
+        webhook_grpc.add_WebhookServiceServicer_to_server(WebhookService(webhooks, deliveries), server)
+        reconciler = Reconciler(settlements, {"sandbox": SandboxBooks(SandboxAccounts(database))}, now)
+        reconciliation_grpc.add_ReconciliationServiceServicer_to_server(
+            ReconciliationService(reconciler, settlements), server
+        )
         port = server.add_insecure_port(f"{HOST}:0")
         await server.start()
         stack.push_async_callback(server.stop, None)
@@ -130,3 +153,62 @@ async def test_looking_at_a_pending_payment_resolves_it(payments: Payments, gate
     await asyncio.sleep(PATIENCE.total_seconds())
     found = await payments.ask(OWNER, "GetPayment", pb.GetPaymentRequest(id=pending.id))
     assert found.state == payment_pb2.Payment.AUTHORIZED
+
+
+async def test_a_webhook_needs_no_token_and_is_believed_by_its_signature(payments: Payments) -> None:
+    """Staff sees what came of it; its content is never shown."""
+    body = b'{"type": "payout.paid"}'
+    request = webhook_pb.ReceiveWebhookRequest(gateway="sandbox")
+    request.delivery.data = body
+    signed = signed_headers(body, "m1")
+    await payments.webhooks.ReceiveWebhook(request, metadata=(*EDGE.items(), *signed.items()))
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await payments.webhooks.ReceiveWebhook(request, metadata=tuple(EDGE.items()))
+    assert failure.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    listing = webhook_pb.ListWebhookDeliveriesRequest(gateway="sandbox")
+    (delivery,) = (await payments.webhooks.ListWebhookDeliveries(listing, metadata=tuple(STAFF.items()))).deliveries
+    assert (delivery.event_id, delivery.type) == ("m1", "payout.paid")
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await payments.webhooks.ListWebhookDeliveries(listing, metadata=tuple(OWNER.items()))
+    assert failure.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_settlement_file_is_compared_as_it_comes_and_its_differences_are_explained(payments: Payments) -> None:
+    """Over the contract, by staff."""
+    parts = [
+        reconciliation_pb.ReconcileSettlementRequest(gateway="sandbox"),
+        reconciliation_pb.ReconcileSettlementRequest(),
+    ]
+    parts[0].start_time.FromDatetime(now() - timedelta(days=1))
+    parts[0].end_time.FromDatetime(now() + timedelta(days=1))
+    parts[0].file.data = b"id,type,reference,payment_reference,amount,currency\n1,CAPT"
+    parts[1].file.data = b"URE,from_elsewhere,,5.00,EUR\n"
+    staff = tuple(STAFF.items())
+    done = await payments.reconciliations.ReconcileSettlement(iter(parts), metadata=staff)
+    assert (done.settled_count, done.difference_count) == (1, 1)
+    listing = reconciliation_pb.ListSettlementDifferencesRequest(reconciliation_id=done.id)
+    (found,) = (await payments.reconciliations.ListSettlementDifferences(listing, metadata=staff)).differences
+    assert (found.settled_amount.units, found.HasField("ledger_amount")) == (5, False)
+    note = reconciliation_pb.ResolveSettlementDifferenceRequest(id=found.id, note="not ours")
+    resolved = await payments.reconciliations.ResolveSettlementDifference(note, metadata=staff)
+    assert (resolved.note, resolved.resolved_by) == ("not ours", f"user:{STRANGER}")
+    runs = await payments.reconciliations.ListReconciliations(
+        reconciliation_pb.ListReconciliationsRequest(), metadata=staff
+    )
+    assert [each.id for each in runs.reconciliations] == [done.id]
+
+
+async def test_a_settlement_without_a_gateway_or_a_period_is_refused(payments: Payments) -> None:
+    """By the field."""
+    for parts in ([], [reconciliation_pb.ReconcileSettlementRequest()]):
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await payments.reconciliations.ReconcileSettlement(iter(parts), metadata=tuple(STAFF.items()))
+        assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_disputes_are_shown_to_staff(payments: Payments) -> None:
+    """There is none yet."""
+    request = dispute_service_pb2.ListDisputesRequest()
+    assert not (await payments.disputes.ListDisputes(request, metadata=tuple(STAFF.items()))).disputes
+    with pytest.raises(grpc.aio.AioRpcError):
+        await payments.disputes.ListDisputes(request, metadata=tuple(OWNER.items()))

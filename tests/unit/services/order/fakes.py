@@ -105,12 +105,14 @@ class FakeInventory:
     away: int = 0
     held: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
+    regions: list[str] = field(default_factory=list)
     refusal: RefusedError | None = None
     moves: dict[str, tuple[str, list[Units]]] = field(default_factory=dict)
     """What was released, committed and taken back, by key: so that a repeated call counts once."""
 
-    async def reserve(self, order_id: str, lines: tuple[Line, ...]) -> str:
+    async def reserve(self, order_id: str, lines: tuple[Line, ...], region_code: str) -> str:
         """Hold stock."""
+        self.regions.append(region_code)
         self._maybe_away()
         if short := [line.sku for line in lines if line.sku in self.short]:
             raise OutOfStock(short)
