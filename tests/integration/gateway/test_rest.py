@@ -28,7 +28,8 @@ async def test_a_public_method_needs_no_token(http: httpx.AsyncClient) -> None:
     reply = await http.get("/api/v1/inventory/SKU-1")
 
     assert reply.status_code == 200
-    assert reply.json() == {"sku": "SKU-1", "available": "0", "onHand": "0", "reserved": "0", "levels": []}
+    nothing = dict.fromkeys(("available", "onHand", "reserved", "backordered", "backorderable"), "0")
+    assert reply.json() == {"sku": "SKU-1", **nothing, "levels": []}
 
 
 async def test_a_protected_method_works_with_the_permission(http: httpx.AsyncClient) -> None:
