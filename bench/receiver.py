@@ -1,7 +1,7 @@
 """A consumer of its own group that notes how old each event is when it arrives, on the clock that dated it.
 
-Run as `python -m bench.receiver BOOTSTRAP TOPIC` it reads from the end of the topic, and prints the ages in seconds as
-JSON once its input has ended and no more events come.
+Run as `python -m bench.receiver PROPERTIES TOPIC` it connects with what stands in a file, reads from the end of the
+topic, and prints the ages in seconds as JSON once its input has ended and no more events come.
 """
 
 import json
@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 from datetime import datetime
+from pathlib import Path
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-GROUP = "bench"
+GROUP = "operator-bench"
 READY = "ready"
 REQUEST_TIMEOUT_S = 10
 POLL_S = 0.2
@@ -49,9 +50,10 @@ def dated(message: Message) -> float:
     return datetime.fromisoformat(headers["ce_time"].decode()).timestamp()
 
 
-def receive(bootstrap: str, topic: str) -> list[float]:
+def receive(properties: str, topic: str) -> list[float]:
     """Say when ready, and gather until standard input ends."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP, "enable.auto.commit": False})
+    client = dict(line.split("=", 1) for line in Path(properties).read_text().splitlines())
+    consumer = Consumer({**client, "group.id": GROUP, "enable.auto.commit": False})
     try:
         ages, ended = Ages(consumer, topic), threading.Event()
         # The first poll fetches what it takes to receive anything.

@@ -36,7 +36,7 @@ class Stack:
         return cls(
             runtime=runtime,
             edge=found["edge_http"],
-            kafka=found["kafka"],
+            kafka=found["kafka_client"],
             admin_email=found["admin_email"],
             admin_password=found["admin_password"],
             pids=_pids(Supervisor(runtime, kept)),

@@ -1,18 +1,20 @@
-"""Keeps the confirmed orders, each once: python consumer-example.py 127.0.0.1:9092 order-events."""
+"""Keeps the confirmed orders, each once: python consumer-example.py analytics.properties order-events."""
 
 import sqlite3
 import sys
+from pathlib import Path
 
 from confluent_kafka import Consumer
 
 from ordermesh.order.v1.order_events_pb2 import OrderConfirmed
 
-broker, topic = sys.argv[1:]
+properties, topic = sys.argv[1:]
 kept = sqlite3.connect("orders.db")
 kept.execute("CREATE TABLE IF NOT EXISTS inbox (event_id TEXT PRIMARY KEY)")
 kept.execute("CREATE TABLE IF NOT EXISTS orders (id TEXT, lines INTEGER)")
 
-settings = {"bootstrap.servers": broker, "group.id": "confirmed-orders"}
+settings = dict(line.split("=", 1) for line in Path(properties).read_text().splitlines())
+settings |= {"group.id": f"{settings['sasl.username']}-confirmed-orders"}
 settings |= {"auto.offset.reset": "earliest"}  # A new group begins with the oldest event that is kept.
 settings |= {"enable.auto.commit": False}  # Offsets are committed below, after the effect.
 settings |= {"session.timeout.ms": 6000}  # If this one is killed, another goes on after so long.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -65,7 +66,9 @@ async def agent_of(settings: MeshSettings) -> AsyncIterator[Agent]:
     """Open a session with the agent that settings name."""
     token = settings.consul_token.get_secret_value()
     headers = {"X-Consul-Token": token} if token else {}
-    connector = aiohttp.TCPConnector(limit=0)  # Each query holds its connection.
+    encrypted = settings.consul_http.startswith("https:")
+    trusted = ssl.create_default_context(cafile=settings.consul_ca) if encrypted else True
+    connector = aiohttp.TCPConnector(limit=0, ssl=trusted)  # Each query holds its connection.
     async with aiohttp.ClientSession(settings.consul_http, headers=headers, connector=connector) as http:
         yield Agent(http)
 
@@ -100,9 +103,18 @@ async def keep_following(
 
 
 async def _follow_for_ever(agent: Agent, path: str, heard: Callable[[Any], None], missing: object) -> None:
+    complaint = ""
+
+    def heard_again(body: object) -> None:
+        nonlocal complaint
+        complaint = ""
+        heard(body)
+
     while True:
         try:
-            await follow(lambda index: agent.ask(path, index, missing=missing), heard)
+            await follow(lambda index: agent.ask(path, index, missing=missing), heard_again)
         except (aiohttp.ClientError, TimeoutError, ConsulUnreadableError) as failure:
-            _log.warning("Consul can't be read", path=path, error=str(failure) or type(failure).__name__)
+            before, complaint = complaint, str(failure) or type(failure).__name__
+            if complaint != before:  # Said once, however long it lasts.
+                _log.warning("Consul can't be read", path=path, error=complaint)
         await asyncio.sleep(PAUSE_SECONDS)

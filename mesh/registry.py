@@ -90,7 +90,8 @@ class Registry:
 async def _agent(settings: MeshSettings) -> AsyncIterator[Consul]:
     url = urllib.parse.urlsplit(settings.consul_http)
     token = settings.consul_token.get_secret_value() or None
-    agent = Consul(host=url.hostname, port=url.port, scheme=url.scheme, token=token)
+    trusted = str(settings.consul_ca) if url.scheme == "https" else None
+    agent = Consul(host=url.hostname, port=url.port, scheme=url.scheme, token=token, verify=trusted)
     try:
         yield agent
     finally:

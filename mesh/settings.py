@@ -27,7 +27,7 @@ class MeshSettings(BaseSettings):
     port: int = Field(gt=0, lt=65536, description="gRPC")
     metrics_port: int = Field(gt=0, lt=65536, description="Prometheus, plain HTTP")
 
-    consul_http: str = Field(default="http://127.0.0.1:8500", description="the agent")
+    consul_http: str = Field(default="http://127.0.0.1:8500", description="the agent; consul_ca's over https")
     consul_token: SecretStr = SecretStr("")
     consul_grpc: str = Field(default="127.0.0.1:8502", description="the agent's gRPC port, which speaks TLS")
     consul_ca: Path = Field(default=Path("ca.pem"), description="who signed the agent's certificate, PEM")

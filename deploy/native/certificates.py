@@ -1,14 +1,16 @@
-"""Two small authorities of the install, and what they sign: the edge's certificate for https, and Consul's.
+"""Three small authorities of the install, and what they sign: for the edge's https, for Consul, and for the data.
 
 Of all names the edge's may sign for localhost only: who trusts it in a browser risks no site. Addresses can't be
 limited as well: gRPC's TLS refuses an authority that does. Consul's is trusted by our own processes alone, which have
-their certificates from Consul itself (mesh.identity).
+their certificates from Consul itself (mesh.identity). The third signs for PostgreSQL, Kafka and Connect, and for the
+two clients that need no password there: the operator's tools, and what provisions Kafka.
 """
 
 import datetime as dt
 import ipaddress
+import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cryptography import x509
@@ -27,9 +29,9 @@ CLOCK_SKEW = dt.timedelta(minutes=5)
 LOOPBACK_NAME = "localhost"
 LOOPBACK_ADDRESS = "127.0.0.1"
 LOCALHOST_ONLY = x509.NameConstraints([x509.DNSName(LOOPBACK_NAME)], None)
-# In the order of Certificates.
-NAMES = ("ca", "edge", "consul-ca", "consul")
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+# How Kafka knows the two that may do anything; they prove it by certificate.
+KAFKA_NAME, PROVISIONING_NAME = "ordermesh Kafka", "ordermesh provisioning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,24 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What the edge and Consul's agent serve with, and the authorities by which their clients verify them."""
+    """What the components serve with, the authorities by which they are verified, and two clients' certificates.
+
+    The files are named like the fields, but for `authority`, which people are told of.
+    """
 
     authority: Pair
     edge: Pair
     consul_authority: Pair
     consul: Pair
+    data_authority: Pair
+    postgres: Pair
+    kafka: Pair
+    connect: Pair
+    operator: Pair
+    provisioning: Pair
+
+
+NAMES = {"authority": "ca", "consul_authority": "consul-ca", "data_authority": "data-ca"}
 
 
 def of(runtime: Runtime) -> Certificates:
@@ -55,20 +69,54 @@ def of(runtime: Runtime) -> Certificates:
     return ensure(runtime.config(TLS), runtime.topology.mesh.datacenter)
 
 
+def consul_authority(runtime: Runtime) -> Path:
+    """Name the certificate by which Consul is verified."""
+    return runtime.config(TLS) / "consul-ca.pem"
+
+
+def data_authority(runtime: Runtime) -> Path:
+    """Name the certificate by which PostgreSQL, Kafka and Connect are verified."""
+    return runtime.config(TLS) / "data-ca.pem"
+
+
+def operator(runtime: Runtime) -> Pair:
+    """Name the certificate that the operator's tools show."""
+    return Pair(runtime.config(TLS) / "operator.pem", runtime.config(TLS) / "operator-key.pem")
+
+
+def verified(authority: Path, shown: Pair | None = None) -> ssl.SSLContext:
+    """Make what a client of ours connects with: it believes one authority, and may show a certificate."""
+    context = ssl.create_default_context(cafile=authority)
+    if shown:
+        context.load_cert_chain(shown.certificate, shown.key)
+    return context
+
+
 def ensure(directory: Path, datacenter: str, *, now: dt.datetime | None = None) -> Certificates:
     """Make what is missing in `directory`, and anew what has less than a third of its life left."""
     now = now or dt.datetime.now(dt.UTC)
-    made = Certificates(*(Pair(directory / f"{name}.pem", directory / f"{name}-key.pem") for name in NAMES))
-    if not _usable(made.authority, now):
-        _write(made.authority, *_new_authority("ordermesh install CA", now, LOCALHOST_ONLY))
-    if not _usable(made.consul_authority, now):
-        _write(made.consul_authority, *_new_authority("ordermesh Consul CA", now))
-    if not _good(made.edge, made.authority, now):
-        _write(made.edge, *_new_leaf("ordermesh edge", made.authority, now, [SERVER]))
-    if not _good(made.consul, made.consul_authority, now):
-        # By this name, and no other, a server of Consul's knows another.
-        name = x509.DNSName(f"server.{datacenter}.consul")
-        _write(made.consul, *_new_leaf("ordermesh Consul", made.consul_authority, now, [SERVER, CLIENT], [name]))
+    names = (NAMES.get(field.name, field.name) for field in fields(Certificates))
+    made = Certificates(*(Pair(directory / f"{name}.pem", directory / f"{name}-key.pem") for name in names))
+    for pair, name, limits in (
+        (made.authority, "ordermesh install CA", LOCALHOST_ONLY),
+        (made.consul_authority, "ordermesh Consul CA", None),
+        (made.data_authority, "ordermesh data CA", None),
+    ):
+        if not _usable(pair, now):
+            _write(pair, *_new_authority(name, now, limits))
+    # By this name, and no other, a server of Consul's knows another.
+    consul_name = x509.DNSName(f"server.{datacenter}.consul")
+    for pair, authority, name, purposes, more_names in (
+        (made.edge, made.authority, "ordermesh edge", [SERVER], ()),
+        (made.consul, made.consul_authority, "ordermesh Consul", [SERVER, CLIENT], (consul_name,)),
+        (made.postgres, made.data_authority, "ordermesh PostgreSQL", [SERVER], ()),
+        (made.kafka, made.data_authority, KAFKA_NAME, [SERVER, CLIENT], ()),
+        (made.connect, made.data_authority, "ordermesh Connect", [SERVER], ()),
+        (made.operator, made.data_authority, "ordermesh operator", [CLIENT], ()),
+        (made.provisioning, made.data_authority, PROVISIONING_NAME, [CLIENT], ()),
+    ):
+        if not _good(pair, authority, now):
+            _write(pair, *_new_leaf(name, authority, now, purposes, more_names))
     return made
 
 

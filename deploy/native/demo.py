@@ -21,7 +21,7 @@ from deploy.native.errors import StackError
 from deploy.native.event_log import Event
 from deploy.native.events import clock, contracts_of, place_of
 from deploy.native.provision.api import Api, ApiError, Json, patiently
-from deploy.native.provision.kafka import bootstrap
+from deploy.native.provision.kafka_clients import as_operator
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import write_private
@@ -115,8 +115,8 @@ def place(api: Api, sku: str, say: Say) -> Json:
 
 def follower(runtime: Runtime) -> Callable[[str], Iterator[Event]]:
     """Remember where the orders' events end now; answers what reads an order's events from there to the last one."""
-    topic, address = runtime.topology.services["order"].events_topic, bootstrap(runtime)
-    end = event_log.tail(address, topic, last=0)[1]
+    topic, client = runtime.topology.services["order"].events_topic, as_operator(runtime)
+    end = event_log.tail(client, topic, last=0)[1]
     return lambda order_id: _events_of(runtime, end, order_id)
 
 
@@ -184,7 +184,7 @@ def _settled(api: Api, placed: Json) -> Json:
 
 def _events_of(runtime: Runtime, places: Sequence[TopicPartition], order_id: str) -> Iterator[Event]:
     contracts = contracts_of(runtime)
-    for event in event_log.follow(bootstrap(runtime), places, contracts, for_s=EVENTS_WITHIN_S):
+    for event in event_log.follow(as_operator(runtime), places, contracts, for_s=EVENTS_WITHIN_S):
         if event.key == order_id:
             yield event
             if event.name == LAST_EVENT:

@@ -14,10 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
 
-from deploy.native import secrets
 from deploy.native.errors import StackError
-from deploy.native.provision.consul import HOST
-from deploy.native.runtime import Runtime
 from mesh import documents, errors
 
 Judge = Callable[[str, bytes], object]
@@ -73,12 +70,6 @@ def _asking() -> Iterator[None]:
         yield
     except (ConsulException, OSError) as error:
         raise StackError(f"Consul can't be asked: {error}; is it running? make status") from error
-
-
-def client_of(runtime: Runtime) -> Consul:
-    """Speak to a stack's Consul as its operator."""
-    kept = secrets.ensure(runtime.root, runtime.topology.services)
-    return Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,11 @@ from google.protobuf.message import DecodeError
 POLL_S = 0.2
 REQUEST_TIMEOUT_S = 10
 # A consumer must name a group even though it never joins it nor commits.
-GROUP = "people"
+GROUP = "operator-events"
+
+
+Client = Mapping[str, str]
+"""How to reach the broker, and as whom."""
 
 
 class UnknownTopic(Exception):
@@ -93,12 +97,12 @@ def decode(message: Message, contracts: Contracts) -> Event:
     )
 
 
-def tail(bootstrap: str, topic: str, last: int) -> tuple[list[TopicPartition], list[TopicPartition]]:
+def tail(client: Client, topic: str, last: int) -> tuple[list[TopicPartition], list[TopicPartition]]:
     """Find the places `last` messages before the end of each partition, and those ends.
 
     Raises UnknownTopic, or KafkaException if the broker is away.
     """
-    with _reader(bootstrap) as consumer:
+    with _reader(client) as consumer:
         begin, end = [], []
         for place in _partitions(consumer, topic):
             low, high = consumer.get_watermark_offsets(place, timeout=REQUEST_TIMEOUT_S)
@@ -107,19 +111,19 @@ def tail(bootstrap: str, topic: str, last: int) -> tuple[list[TopicPartition], l
     return begin, end
 
 
-def since(bootstrap: str, topic: str, time: dt.datetime) -> list[TopicPartition]:
+def since(client: Client, topic: str, time: dt.datetime) -> list[TopicPartition]:
     """Find in each partition the first message that is not older than `time`, or the end.
 
     Raises UnknownTopic, or KafkaException if the broker is away.
     """
     milliseconds = int(time.timestamp() * 1000)
-    with _reader(bootstrap) as consumer:
+    with _reader(client) as consumer:
         asked = [TopicPartition(topic, place.partition, milliseconds) for place in _partitions(consumer, topic)]
         return consumer.offsets_for_times(asked, timeout=REQUEST_TIMEOUT_S)
 
 
 def read(
-    bootstrap: str, begin: Sequence[TopicPartition], end: Sequence[TopicPartition], contracts: Contracts
+    client: Client, begin: Sequence[TopicPartition], end: Sequence[TopicPartition], contracts: Contracts
 ) -> list[Event]:
     """Read what lies between `begin` and `end`, in the order it was recorded.
 
@@ -128,19 +132,19 @@ def read(
     starts = {(place.topic, place.partition): place.offset for place in begin}
     left = sum(place.offset - starts[place.topic, place.partition] for place in end)
     places = [place for place in begin if place.offset >= 0]
-    arriving = follow(bootstrap, places, contracts, for_s=REQUEST_TIMEOUT_S) if left else iter(())
+    arriving = follow(client, places, contracts, for_s=REQUEST_TIMEOUT_S) if left else iter(())
     return sorted(itertools.islice(arriving, left), key=lambda event: event.occurred_at)
 
 
 def follow(
-    bootstrap: str, places: Sequence[TopicPartition], contracts: Contracts, *, for_s: float | None = None
+    client: Client, places: Sequence[TopicPartition], contracts: Contracts, *, for_s: float | None = None
 ) -> Iterator[Event]:
     """Yield events from `places` on as they come, for `for_s` seconds or for ever.
 
     A broker that goes away is waited for: an error of the connection is not the end of the events.
     """
     deadline = None if for_s is None else time.monotonic() + for_s
-    with _reader(bootstrap) as consumer:
+    with _reader(client) as consumer:
         consumer.assign(list(places))
         while deadline is None or time.monotonic() < deadline:
             message = consumer.poll(POLL_S)
@@ -177,10 +181,10 @@ def ids(bootstrap: str, topic: str) -> set[str]:
 
 
 @contextmanager
-def _reader(bootstrap: str) -> Iterator[Consumer]:
+def _reader(client: Client) -> Iterator[Consumer]:
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **client,
             "group.id": GROUP,
             "enable.auto.commit": False,
             # librdkafka may otherwise sleep for 10 s after a restart of the broker.

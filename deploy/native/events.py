@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from deploy.native import event_log
 from deploy.native.errors import StackError
 from deploy.native.event_log import Contracts, Event
-from deploy.native.provision.kafka import bootstrap
+from deploy.native.provision.kafka_clients import as_operator
 from deploy.native.runtime import Runtime
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -42,15 +42,16 @@ def events(runtime: Runtime, topic: str, *, last: int, follow: bool) -> Iterator
 
     Raises EventsUnavailable without contracts, a broker or the topic.
     """
-    contracts, address = contracts_of(runtime), bootstrap(runtime)
+    contracts, client = contracts_of(runtime), as_operator(runtime)
     try:
-        begin, end = event_log.tail(address, topic, last)
-        yield from event_log.read(address, begin, end, contracts)[-last:] if last else ()
+        begin, end = event_log.tail(client, topic, last)
+        yield from event_log.read(client, begin, end, contracts)[-last:] if last else ()
         if follow:
-            yield from event_log.follow(address, end, contracts)
+            yield from event_log.follow(client, end, contracts)
     except event_log.UnknownTopic as error:
         raise EventsUnavailable(f"there is no topic {topic}; there are {', '.join(error.known)}") from error
     except KafkaException as error:
+        address = client["bootstrap.servers"]
         raise EventsUnavailable(
             f"Kafka does not answer at {address} ({error}); see make status, or start it with make up"
         ) from error

@@ -1,11 +1,13 @@
 """Whether a program does its work, asked of the program itself and not of its supervisor."""
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Mapping
 
 import httpx
 
+from deploy.native import certificates
 from deploy.native.programs import Program, Stage
 from deploy.native.programs.ours import EDGE_IDENTITY
 
@@ -40,30 +42,49 @@ def complaint(program: Program) -> str:
 
 
 def _accepts(program: Program) -> None:
-    with socket.create_connection((HOST, program.ports[0]), TIMEOUT_S):
-        pass
+    """Connect; where it has a certificate, that must be good."""
+    with socket.create_connection((HOST, program.ports[0]), TIMEOUT_S) as connection:
+        if program.authority:
+            _shake_hands(connection, _trusting(program))
+
+
+def _postgres(program: Program) -> None:
+    """It takes TLS from the first byte of whoever says that it speaks PostgreSQL."""
+    context = _trusting(program)
+    context.set_alpn_protocols(["postgresql"])
+    with socket.create_connection((HOST, program.ports[0]), TIMEOUT_S) as connection:
+        _shake_hands(connection, context)
+
+
+def _shake_hands(connection: socket.socket, context: ssl.SSLContext) -> None:
+    # Left with a goodbye, it writes no complaint to its log.
+    with context.wrap_socket(connection, server_hostname=HOST) as encrypted, contextlib.suppress(OSError):
+        encrypted.unwrap()
 
 
 def _valkey(program: Program) -> None:
-    with socket.create_connection((HOST, program.ports[0]), TIMEOUT_S) as connection:
+    """It wants to know who asks."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(str(program.socket))
         connection.sendall(b"PING\r\n")
-        _expect(connection.recv(64), b"+PONG\r\n")
+        _expect(connection.recv(64)[:7], b"-NOAUTH")
 
 
 def _consul(program: Program) -> None:
     """It can only write once it has elected itself leader."""
-    leader = _get(program.ports[0], "/v1/status/leader")
+    leader = _get(program, "/v1/status/leader")
     if leader in {b"", b'""'}:
         raise Unhealthy("no leader yet")
 
 
 def _connect(program: Program) -> None:
-    _get(program.ports[0], "/connectors")
+    _get(program, "/connectors")
 
 
 def _edge(program: Program) -> None:
     """Envoy's administration says LIVE once the first configuration has come from the control plane."""
-    _get(program.ports[-1], "/ready")
+    _answer(f"http://{HOST}:{program.ports[-1]}/ready")
 
 
 def _grpc(program: Program) -> None:
@@ -92,10 +113,21 @@ def _as(program: Program) -> ssl.SSLContext:
     return context
 
 
-def _get(port: int, path: str) -> bytes:
-    reply = httpx.get(f"http://{HOST}:{port}{path}", timeout=TIMEOUT_S, trust_env=False)
+def _trusting(program: Program) -> ssl.SSLContext:
+    """Verify the program, and show what it wants to see."""
+    if program.authority is None or not program.authority.exists():
+        raise Unhealthy("has no certificate yet")
+    return certificates.verified(program.authority, program.shown)
+
+
+def _get(program: Program, path: str) -> bytes:
+    return _answer(f"https://{HOST}:{program.ports[0]}{path}", _trusting(program))
+
+
+def _answer(address: str, context: ssl.SSLContext | bool = True) -> bytes:  # noqa: FBT001, FBT002 - httpx's own
+    reply = httpx.get(address, timeout=TIMEOUT_S, trust_env=False, verify=context)
     if reply.status_code != HTTP_OK:
-        raise Unhealthy(f"{path} answers {reply.status_code} {reply.text.strip()[:100]}".strip())
+        raise Unhealthy(f"{reply.url.path} answers {reply.status_code} {reply.text.strip()[:100]}".strip())
     return reply.content
 
 
@@ -105,6 +137,7 @@ def _expect(found: bytes, wanted: bytes) -> None:
 
 
 _OF_NAME: Mapping[str, Callable[[Program], None]] = {
+    "postgres": _postgres,
     "valkey": _valkey,
     "consul": _consul,
     EDGE_IDENTITY: _identified,

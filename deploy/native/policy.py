@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from consul import Consul
 
 from deploy.native import command_line
-from deploy.native.documents import Folder, add_verbs, client_of, follow_verb, leaves
+from deploy.native.documents import Folder, add_verbs, follow_verb, leaves
 from deploy.native.errors import StackError
+from deploy.native.provision.consul import client_of
 from deploy.native.runtime import Runtime
 from mesh.contract import Contract
 from mesh.control_plane.methods import methods_of

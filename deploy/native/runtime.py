@@ -31,8 +31,8 @@ class TableTopology:
 class ServiceTopology:
     """What a service is called in the database and on Kafka, how many of it run, and which others it may call.
 
-    `poll_ms` is how often Debezium asks the WAL of its database for news, in milliseconds. `calls` are made for itself,
-    `calls_for_users` for users too.
+    `consumes` are topics, `caches` whether it may use Valkey. `poll_ms` is how often Debezium asks the WAL of its
+    database for news, in milliseconds. `calls` are made for itself, `calls_for_users` for users too.
     """
 
     database: str
@@ -41,6 +41,8 @@ class ServiceTopology:
     instances: int
     calls: tuple[str, ...]
     calls_for_users: tuple[str, ...] = ()
+    consumes: tuple[str, ...] = ()
+    caches: bool = False
     tables: Mapping[str, TableTopology] = field(default_factory=dict)
 
 
@@ -79,6 +81,7 @@ class Topology:
     topics: TopicTopology
     services: Mapping[str, ServiceTopology]
     edge_calls_for_users: tuple[str, ...]
+    consumers: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def read(cls, file: Path) -> "Topology":
@@ -91,6 +94,7 @@ class Topology:
             topics=TopicTopology(**raw["topics"]),
             services={name: ServiceTopology(**service) for name, service in services.items()},
             edge_calls_for_users=tuple(raw["edge"]["calls_for_users"]),
+            consumers={name: tuple(topics) for name, topics in raw["consumers"].items()},
         )
 
 

@@ -15,6 +15,8 @@ DEBEZIUM_ROLE = "debezium"
 AGENT = "agent"
 CONTROL_PLANE = "control-plane"
 EDGE = "edge"
+CONNECT = "connect"
+OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +24,14 @@ class Secrets:
     """What processes prove themselves with; printing it shows no value, so that a log line cannot leak one.
 
     `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE
-    or EDGE.
+    or EDGE; `kafka_passwords` by user: a service, CONNECT, OPERATOR or a consumer of another team;
+    `valkey_passwords` by service.
     """
 
     postgres_superuser_password: str = field(repr=False)
     database_passwords: Mapping[str, str] = field(repr=False)
+    kafka_passwords: Mapping[str, str] = field(repr=False)
+    valkey_passwords: Mapping[str, str] = field(repr=False)
     consul_management_token: str = field(repr=False)
     consul_tokens: Mapping[str, str] = field(repr=False)
     gossip_key: str = field(repr=False)
@@ -45,11 +50,11 @@ def app_role(service: str) -> str:
     return f"{service}_app"
 
 
-def ensure(root: Path, services: Iterable[str]) -> Secrets:
+def ensure(root: Path, services: Iterable[str], consumers: Iterable[str] = ()) -> Secrets:
     """Read the secrets kept in the runtime folder `root`; make those that are missing, and only those."""
     path = root / FILE_NAME
     kept = json.loads(path.read_text()) if path.exists() else {}
-    secrets = _completed(kept, tuple(services))
+    secrets = _completed(kept, tuple(services), tuple(consumers))
     if asdict(secrets) != kept:
         write_private(path, json.dumps(asdict(secrets), indent=2) + "\n")
     return secrets
@@ -57,20 +62,27 @@ def ensure(root: Path, services: Iterable[str]) -> Secrets:
 
 def write_private(path: Path, text: str) -> None:
     """Replace a file in one step with one that only its owner may read."""
+    replace_private(path, text.encode())
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Replace a file as `write_private` does, with bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
     part.replace(path)
 
 
-def _completed(kept: Mapping[str, Any], services: tuple[str, ...]) -> Secrets:
+def _completed(kept: Mapping[str, Any], services: tuple[str, ...], consumers: tuple[str, ...]) -> Secrets:
     roles = [role(service) for service in services for role in (owner_role, app_role)]
     fresh: dict[str, Any] = {
         "postgres_superuser_password": _password(),
         "database_passwords": {role: _password() for role in (*roles, DEBEZIUM_ROLE)},
+        "kafka_passwords": {user: _password() for user in (CONNECT, OPERATOR, *services, *consumers)},
+        "valkey_passwords": {service: _password() for service in services},
         "consul_management_token": str(uuid.uuid4()),
         "consul_tokens": {holder: str(uuid.uuid4()) for holder in (AGENT, CONTROL_PLANE, EDGE, *services)},
         "gossip_key": _key(),

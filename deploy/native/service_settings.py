@@ -12,8 +12,9 @@ from consul import Consul
 from google.protobuf import json_format
 
 from deploy.native import command_line
-from deploy.native.documents import Folder, add_verbs, client_of, follow_verb, leaves
+from deploy.native.documents import Folder, add_verbs, follow_verb, leaves
 from deploy.native.errors import StackError
+from deploy.native.provision.consul import client_of
 from deploy.native.secrets import CONTROL_PLANE
 from mesh import documents, errors
 from ordermesh.mesh.v1.service_settings_pb2 import LogLevel, ServiceSettings

@@ -10,7 +10,8 @@ from deploy.native.programs import Program
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import State, Supervisor
 
-PATIENCE_S = 90
+# Long enough for a machine that does much else beside.
+PATIENCE_S = 180
 PAUSE_S = 0.1
 # The supervisor would try for ever; somebody who waits wants to know earlier.
 ATTEMPTS = 3

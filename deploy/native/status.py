@@ -30,12 +30,11 @@ class Line:
     def columns(self) -> tuple[str, ...]:
         """What is printed, as HEADINGS names it."""
         state = f"{self.state.state.lower()}, {self.complaint}" if self.complaint else "healthy"
+        port = str(self.program.ports[0]) if self.program.ports else "socket"
         if not self.state.pid:
-            return (self.program.name, self.state.state.lower(), "-", "-", "-", str(self.program.ports[0]))
+            return (self.program.name, self.state.state.lower(), "-", "-", "-", port)
         uptime = duration(self.state.now - self.state.started_at)
-        return (
-            self.program.name, state, str(self.state.pid), uptime, megabytes(self.memory), str(self.program.ports[0])
-        )  # fmt: skip
+        return (self.program.name, state, str(self.state.pid), uptime, megabytes(self.memory), port)
 
 
 def command(argv: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ PROVISIONED: Mapping[str, tuple[tuple[str, Callable[[Runtime], str]], ...]] = {
         ("migrations", provision.migrations),
         ("slots", provision.slots),
     ),
-    "kafka": (("topics", provision.topics),),
+    "kafka": (("access", provision.access), ("topics", provision.topics)),
     "consul": (("acl", provision.consul), ("intentions", provision.intentions)),
 }
 FIRST = ("migrations", "slots", "topics", "intentions")
@@ -57,17 +57,18 @@ def bring_up(runtime: Runtime, report: Report) -> list[str]:
     timed = partial(_timed, report)
     timed("install", lambda: _install(runtime))
     with exclusive(runtime):
-        kept = secrets.ensure(runtime.root, runtime.topology.services)
+        kept = secrets.ensure(runtime.root, runtime.topology.services, runtime.topology.consumers)
         located = components.locate(cache=components.cache_directory(), versions=runtime.versions)
         changes = timed("settings", lambda: _configure(runtime, located, kept))
         catalogue = programs.every(runtime, located)
         supervisor = Supervisor(runtime, kept)
         supervisor.configure(catalogue, located)
-        if supervisor.answers():
+        if running := supervisor.answers():
             changes += timed("supervisor", lambda: _update(supervisor))
         else:
             changes += timed("orphans", lambda: _clear(runtime, catalogue))
-            changes += timed("storage", lambda: "; ".join(programs.prepare(runtime, located, kept)))
+        changes += timed("storage", lambda: "; ".join(programs.prepare(runtime, located, kept)))
+        if not running:
             changes += timed("supervisor", lambda: supervisor.start(located))
         return [*filter(None, changes), *run(plan(runtime, supervisor, catalogue), report)]
 
@@ -95,7 +96,7 @@ def _needs(program: Program, catalogue: Mapping[str, Program]) -> tuple[str, ...
     control_planes = tuple(name for name, each in catalogue.items() if each.stage is Stage.CONTROL_PLANE)
     return {
         Stage.INFRASTRUCTURE: (),
-        Stage.CONNECT: ("kafka",),
+        Stage.CONNECT: ("access",),
         Stage.CONTROL_PLANE: ("acl",),
         Stage.SERVICE: (*FIRST, *control_planes),
         Stage.EDGE: control_planes,

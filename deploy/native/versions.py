@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 Source = Literal["pypi", "go", "maven"]
+ORIGINS = ("package", "module", "artifact")
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One component; `origin` is its PyPI package or Go module, or empty where a pom names it."""
+    """One component; `origin` is its PyPI package, Go module or Maven artifact, or empty where a pom names it."""
 
     name: str
     source: Source
@@ -23,6 +24,6 @@ def read_pins(file: Path) -> Mapping[str, Pin]:
     """Read every pin of the file, by component."""
     raw = tomllib.loads(file.read_text(encoding="utf-8"))
     return {
-        name: Pin(name, entry["source"], entry["version"], entry.get("package") or entry.get("module") or "")
+        name: Pin(name, entry["source"], entry["version"], next((entry[key] for key in ORIGINS if key in entry), ""))
         for name, entry in raw.items()
     }

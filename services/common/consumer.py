@@ -71,7 +71,7 @@ class Consumer:
         patience = patience or Patience()
         inbox = Inbox(inbox_database, group)
         parked = ParkedEvents(inbox_database, group)
-        letters = DeadLetterTopic(settings.kafka_bootstrap, group)
+        letters = DeadLetterTopic(settings, group)
         effects = Effects(group, handler, patience, committed)
         # The service's other work needs connections too.
         at_once = max(1, settings.database_pool_size // 2)
@@ -85,9 +85,7 @@ class Consumer:
             at_once=at_once,
             acts_on=acts_on,
         )
-        self._member = Member(
-            lambda: KafkaSubscription(settings.kafka_bootstrap, group, topics, settings.instance), handling.handle
-        )
+        self._member = Member(lambda: KafkaSubscription(settings, group, topics), handling.handle)
         self._replays = Replays(
             group,
             effects,

@@ -14,6 +14,7 @@ from mesh import errors
 from services.common.kafka import client_config, record_of
 from services.common.parked import DeadLetter, ParkedEvent, Reason
 from services.common.received import Record
+from services.common.settings import ServiceSettings
 
 SUFFIX = ".dlq"
 HEADER_PREFIX = "dlq_"
@@ -31,9 +32,9 @@ class LostError(Exception):
 class DeadLetterTopic:
     """Writes and reads dead letters for one consumer group."""
 
-    def __init__(self, bootstrap: str, group: str) -> None:
-        """`bootstrap`: the brokers. `group`: the consumer group that could not handle the records."""
-        self._config = client_config(bootstrap, f"{group}-dead-letters")
+    def __init__(self, settings: ServiceSettings, group: str) -> None:
+        """`settings` say how to reach Kafka. `group`: the consumer group that could not handle the records."""
+        self._config = client_config(settings, f"{group}-dead-letters")
         self._group = group
         self._producer: Producer | None = None
         self._opening = threading.Lock()

@@ -98,7 +98,7 @@ def main() -> int:
 async def _run(service: str, arguments: argparse.Namespace) -> None:
     settings = ServiceSettings(service=service)
     async with Database.open(settings) as database:
-        desk = Desk(ParkedEvents(database, service), DeadLetterTopic(settings.kafka_bootstrap, service))
+        desk = Desk(ParkedEvents(database, service), DeadLetterTopic(settings, service))
         # The parser lets through no command that Desk doesn't have.
         await getattr(desk, arguments.command)(arguments.topic, arguments.id)
 

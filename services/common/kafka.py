@@ -6,14 +6,16 @@ from typing import Any
 from confluent_kafka import Message
 
 from services.common.received import Record
+from services.common.settings import ServiceSettings
 
 ClientConfig = dict[str, Any]
 
 
-def client_config(bootstrap: str, name: str) -> ClientConfig:
+def client_config(settings: ServiceSettings, name: str) -> ClientConfig:
     """Settings of any client. `name` is what the broker's logs call it."""
     return {
-        "bootstrap.servers": bootstrap,
+        "bootstrap.servers": settings.kafka_bootstrap,
+        **_security(settings),
         "client.id": name,
         # After a broker was away: look for it again at once, not after librdkafka's ten seconds.
         "reconnect.backoff.max.ms": 500,
@@ -24,6 +26,22 @@ def client_config(bootstrap: str, name: str) -> ClientConfig:
         "log_level": 3,
         "logger": logging.getLogger("librdkafka"),
     }
+
+
+def _security(settings: ServiceSettings) -> ClientConfig:
+    """Say how the broker proves itself to us, and we to it."""
+    encrypted = settings.kafka_ca is not None
+    protocol = ("SASL_" if settings.kafka_user else "") + ("SSL" if encrypted else "PLAINTEXT")
+    config: ClientConfig = {"security.protocol": protocol}
+    if encrypted:
+        config["ssl.ca.location"] = str(settings.kafka_ca)
+    if settings.kafka_user:
+        config |= {
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": settings.kafka_user,
+            "sasl.password": settings.kafka_password.get_secret_value(),
+        }
+    return config
 
 
 def record_of(message: Message) -> Record:

@@ -1,6 +1,10 @@
 """What a service with a database and events is told, beyond what every process of the mesh is."""
 
-from pydantic import Field, SecretStr
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from mesh.settings import MeshSettings
 
@@ -19,3 +23,21 @@ class ServiceSettings(MeshSettings):
     database_lock_seconds: float = Field(default=5.0, gt=0, description="no statement may wait longer for a lock")
 
     kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_ca: Path | None = Field(
+        default=None, description="who signed the brokers' certificates, PEM; plaintext if none"
+    )
+    kafka_user: str = Field(default="", description="for SCRAM-SHA-512; nobody in particular if empty")
+    kafka_password: SecretStr = SecretStr("")
+    kafka_topics: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="what to consume, commas between"
+    )
+
+    cache_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="of Valkey: valkeys://user:password@host:port or unix://user:password@/socket",
+    )
+
+    @field_validator("kafka_topics", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value

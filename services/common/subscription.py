@@ -11,6 +11,7 @@ from mesh.telemetry import get_logger
 from services.common.daemon_threads import DaemonThreads
 from services.common.kafka import client_config, record_of
 from services.common.received import Record
+from services.common.settings import ServiceSettings
 
 _log = get_logger(__name__)
 
@@ -63,11 +64,11 @@ class Subscription(Protocol):
 class KafkaSubscription:
     """A Subscription by confluent-kafka. Topics that don't exist yet are waited for."""
 
-    def __init__(self, bootstrap: str, group: str, topics: Sequence[str], client_id: str) -> None:
-        """`client_id` is what the broker's logs call this process. Nothing is connected yet."""
+    def __init__(self, settings: ServiceSettings, group: str, topics: Sequence[str]) -> None:
+        """`settings` say how to reach Kafka, and what its logs call this process. Nothing is connected yet."""
         self._topics = list(topics)
         self._config = {
-            **client_config(bootstrap, client_id),
+            **client_config(settings, settings.instance),
             "group.id": group,
             "enable.auto.commit": False,
             # A new group has to see everything that happened.
@@ -77,7 +78,7 @@ class KafkaSubscription:
             # A static member: after a restart, a kill -9 too, it goes on at once with the partitions it had. Only
             # when it stays away do the others get them, after the session's end; an outage of the broker that is
             # shorter than that moves nothing either.
-            "group.instance.id": client_id,
+            "group.instance.id": settings.instance,
             "session.timeout.ms": 20_000,
             "heartbeat.interval.ms": 2_000,
             "fetch.wait.max.ms": 500,

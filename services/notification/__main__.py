@@ -54,7 +54,7 @@ async def build(app: server.Application) -> None:
     consumer = Consumer(
         settings,
         GROUP,
-        [settings.orders_topic],
+        settings.kafka_topics,
         Causes(store, now).handle,
         database,
         committed=deliveries.wake,

@@ -13,8 +13,6 @@ class NotificationSettings(ServiceSettings):
     smtp_from: str = Field(default="orders@ordermesh.test", description="whom the e-mails are from")
     smtp_timeout_seconds: float = Field(default=10.0, gt=0)
 
-    orders_topic: str = Field(default="order-events", description="where orders tell what became of them")
-
     delivery_attempts: int = Field(default=12, gt=0, description="after so many a notification is FAILED")
     delivery_first_pause_seconds: float = Field(default=1.0, gt=0)
     delivery_longest_pause_seconds: float = Field(default=600.0, gt=0)

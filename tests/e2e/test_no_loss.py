@@ -11,7 +11,7 @@ import pytest
 
 from deploy.native import event_log
 from deploy.native.event_log import Contracts
-from deploy.native.provision.kafka import bootstrap
+from deploy.native.provision.kafka_clients import as_operator
 from deploy.native.runtime import Runtime
 from tests.e2e.accidents import kill
 from tests.e2e.shop import Client, Shop, eventually
@@ -50,7 +50,7 @@ def buying(shop: Shop) -> Iterator[list[Future[list[str]]]]:
 def test_a_component_that_is_killed_under_load_loses_no_event(stack: Runtime, shop: Shop, program: str) -> None:
     """Orders go on, since nobody waits for Kafka; every event arrives, in order, and every customer is written to."""
     contracts = Contracts(stack.checkout / "build" / "descriptors.binpb")
-    _, begin = event_log.tail(bootstrap(stack), TOPIC, last=0)
+    _, begin = event_log.tail(as_operator(stack), TOPIC, last=0)
     with buying(shop) as buyers:
         time.sleep(LOAD_S / 2)
         kill(stack, program)
@@ -60,7 +60,7 @@ def test_a_component_that_is_killed_under_load_loses_no_event(stack: Runtime, sh
 
     arrived: dict[str, list[int]] = defaultdict(list)
     missing = set(wanted)
-    for event in event_log.follow(bootstrap(stack), begin, contracts, for_s=RECOVERY_S):
+    for event in event_log.follow(as_operator(stack), begin, contracts, for_s=RECOVERY_S):
         arrived[event.key].append(int(event.headers["ce_sequence"]))
         missing.discard((event.key, int(event.headers["ce_sequence"])))
         if not missing:

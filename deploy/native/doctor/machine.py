@@ -59,6 +59,11 @@ def private_files(runtime: Runtime) -> Iterator[Finding]:
         secrets.FILE_NAME,
         "credentials.json",
         "env/*.env",
+        "kafka/*.properties",
+        "config/tls/*-key.pem",
+        "config/kafka/*.p*",
+        "config/connect/*.p*",
+        "config/valkey/*.acl",
         "config/consul/consul.json",
         "config/supervisor/*.conf",
     )

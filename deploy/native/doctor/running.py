@@ -11,9 +11,9 @@ from confluent_kafka.admin import AdminClient
 from deploy.native import policy, provision, status
 from deploy.native.doctor import lag
 from deploy.native.doctor.finding import Finding
-from deploy.native.documents import client_of
 from deploy.native.errors import StackError
-from deploy.native.provision import connect, kafka, postgres
+from deploy.native.provision import connect, kafka_clients, postgres
+from deploy.native.provision.consul import client_of
 from deploy.native.runtime import Runtime
 
 MIB = 1024 * 1024
@@ -67,7 +67,8 @@ def slot(name: str, wal_status: str, retained: int, *, active: bool) -> Finding:
 def connectors(runtime: Runtime) -> Iterator[Finding]:
     """Look at each connector and its tasks: the one can be running while the others have failed."""
     try:
-        reply = httpx.get(f"{connect.url(runtime)}/connectors", params={"expand": "status"}, timeout=TIMEOUT_S)
+        with connect.client(runtime) as client:
+            reply = client.get("/connectors", params={"expand": "status"}, timeout=TIMEOUT_S)
         found: dict[str, dict[str, Any]] = reply.raise_for_status().json()
     except httpx.HTTPError as error:
         yield Finding(f"Connect does not answer: {error}", "make logs s=connect")
@@ -93,7 +94,7 @@ def connector(name: str, state: dict[str, Any]) -> Finding:
 def consumers(runtime: Runtime) -> Iterator[Finding]:
     """Look how many events each group of consumers has yet to see."""
     try:
-        waiting = lag.by_group(AdminClient({"bootstrap.servers": kafka.bootstrap(runtime), "log_level": 2}))
+        waiting = lag.by_group(AdminClient({**kafka_clients.as_operator(runtime), "log_level": 2}))
     except KafkaException as error:
         yield Finding(f"Kafka does not answer: {error}", "make logs s=kafka")
         return

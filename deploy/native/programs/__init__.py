@@ -14,9 +14,9 @@ __all__ = ["Program", "Stage", "configure", "every", "prepare"]
 def configure(runtime: Runtime, components: Components, kept: Secrets) -> None:
     """Write the settings of the components that are not ours; those of ours are deploy.native.provision's."""
     postgres.configure(runtime)
-    kafka.configure(runtime, components)
+    kafka.configure(runtime, components, kept)
     consul.configure(runtime, kept)
-    valkey.configure(runtime)
+    valkey.configure(runtime, kept)
 
 
 def prepare(runtime: Runtime, components: Components, kept: Secrets) -> list[str]:

@@ -11,7 +11,7 @@ from deploy.native.runtime import Runtime
 from deploy.native.secrets import AGENT, Secrets
 
 NAME = "consul"
-PORTS = ("http", "grpc", "dns", "server", "serf_lan")
+PORTS = ("https", "http", "grpc", "server", "serf_lan")
 SETTINGS = "consul.json"
 
 
@@ -24,6 +24,7 @@ def program(runtime: Runtime, components: Components) -> Program:
         stage=Stage.INFRASTRUCTURE,
         ports=tuple(runtime.port(NAME, port) for port in PORTS),
         inputs=(settings, runtime.config(certificates.TLS) / "consul.pem"),
+        authority=certificates.consul_authority(runtime),
         stop_signal="INT",
     )
 

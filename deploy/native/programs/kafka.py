@@ -6,15 +6,18 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.native import certificates, keystores
 from deploy.native.components import Components
 from deploy.native.errors import StackError
 from deploy.native.programs.program import Program, Stage
 from deploy.native.provision.connect import credentials_directory
 from deploy.native.rendering import keep, render
 from deploy.native.runtime import Runtime
+from deploy.native.secrets import CONNECT, Secrets
 
 BROKER = "kafka"
-CONNECT = "connect"
+LISTENERS = ("broker", "internal", "controller")
+KEYSTORE = "keystore.pem"
 LOGGING = "log4j2.xml"
 TEMPORARY = "tmp"
 COMPLETE = "meta.properties"
@@ -27,12 +30,14 @@ CONNECT_MEMORY = ("-Xms128m", "-Xmx256m", "-XX:MaxMetaspaceSize=192m", "-XX:Rese
 def broker(runtime: Runtime, components: Components) -> Program:
     """Say how the broker is started."""
     config = runtime.config(BROKER)
+    ports = tuple(runtime.port(BROKER, name) for name in LISTENERS)
     return Program(
         name=BROKER,
         command=_java(components, config, BROKER_MEMORY, "kafka.Kafka", _broker_settings(runtime)),
         stage=Stage.INFRASTRUCTURE,
-        ports=(runtime.port(BROKER, "broker"), runtime.port(BROKER, "controller")),
-        inputs=(_broker_settings(runtime), config / LOGGING),
+        ports=ports,
+        inputs=(_broker_settings(runtime), config / LOGGING, config / KEYSTORE, certificates.data_authority(runtime)),
+        authority=certificates.data_authority(runtime),
         stop_seconds=30,
     )
 
@@ -46,27 +51,37 @@ def connect(runtime: Runtime, components: Components) -> Program:
         name=CONNECT,
         command=_java(components, config, CONNECT_MEMORY, main, settings),
         stage=Stage.CONNECT,
-        ports=(runtime.port(CONNECT, "http"),),
-        inputs=(settings, config / LOGGING),
+        ports=(runtime.port(CONNECT, "https"),),
+        inputs=(settings, config / LOGGING, certificates.data_authority(runtime)),
+        authority=certificates.data_authority(runtime),
+        shown=certificates.operator(runtime),
         stop_seconds=30,
     )
 
 
-def configure(runtime: Runtime, components: Components) -> None:
-    """Write the settings of both."""
-    broker_port = runtime.port(BROKER, "broker")
+def configure(runtime: Runtime, components: Components, kept: Secrets) -> None:
+    """Write the settings of both, and the keys they serve with."""
+    made = certificates.of(runtime)
     server = render(
         "kafka/server.properties",
-        broker_port=broker_port,
-        controller_port=runtime.port(BROKER, "controller"),
+        **{f"{name}_port": runtime.port(BROKER, name) for name in LISTENERS},
         data=runtime.data(BROKER),
+        keystore=keystores.pem(made.kafka, runtime.config(BROKER) / KEYSTORE),
+        authority=made.data_authority.certificate,
+        kafka_name=certificates.KAFKA_NAME,
+        provisioning_name=certificates.PROVISIONING_NAME,
     )
+    password, folder = kept.kafka_passwords[CONNECT], runtime.config(CONNECT)
     worker = render(
         "kafka/connect.properties",
-        broker_port=broker_port,
-        port=runtime.port(CONNECT, "http"),
+        broker_port=runtime.port(BROKER, "broker"),
+        port=runtime.port(CONNECT, "https"),
         plugins=components.connect_plugins,
         credentials=credentials_directory(runtime),
+        keystore=keystores.keystore(made.connect, folder, password),
+        truststore=keystores.truststore(made.data_authority.certificate, folder, password),
+        keystore_password=password,
+        kafka=_client_settings(password, made.data_authority.certificate),
     )
     # Connect refuses to start unless the folder is there.
     credentials_directory(runtime).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,6 +90,20 @@ def configure(runtime: Runtime, components: Components) -> None:
     for name in (BROKER, CONNECT):
         keep(runtime.config(name) / LOGGING, render(f"kafka/{LOGGING}"))
         (runtime.config(name) / TEMPORARY).mkdir(exist_ok=True)
+
+
+def _client_settings(password: str, authority: Path) -> str:
+    """Say how Connect reaches the broker: the worker itself, and under prefixes what its connectors use."""
+    login = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    settings = {
+        "security.protocol": "SASL_SSL",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": authority,
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.jaas.config": f'{login} required username="{CONNECT}" password="{password}";',
+    }
+    prefixes = ("", "producer.", "consumer.", "admin.")
+    return "\n".join(f"{prefix}{name}={value}" for prefix in prefixes for name, value in settings.items())
 
 
 def prepare(runtime: Runtime, components: Components) -> list[str]:

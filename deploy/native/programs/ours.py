@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.native.certificates import TLS
+from deploy.native import certificates
 from deploy.native.components import Components
 from deploy.native.programs.program import Program, Stage
 from deploy.native.runtime import Runtime
@@ -68,13 +68,9 @@ def edge_identity(runtime: Runtime) -> Program:
         stage=Stage.CONTROL_PLANE,
         ports=(runtime.port(EDGE, "metrics"),),
         environment={"ORDERMESH_ENV_FILE": str(runtime.env_file(EDGE))},
-        inputs=(runtime.checkout / "mesh", runtime.env_file(EDGE), _consul_authority(runtime)),
+        inputs=(runtime.checkout / "mesh", runtime.env_file(EDGE), certificates.consul_authority(runtime)),
         identity=runtime.identity(EDGE),
     )
-
-
-def _consul_authority(runtime: Runtime) -> Path:
-    return runtime.config(TLS) / "consul-ca.pem"
 
 
 def _instance(runtime: Runtime, name: str, module: str, index: int, stage: Stage) -> Program:
@@ -88,14 +84,16 @@ def _instance(runtime: Runtime, name: str, module: str, index: int, stage: Stage
     }
     package = runtime.checkout.joinpath(*module.split("."))
     sources = [package, *(runtime.checkout / path for path in SHARED)]
-    sources += [runtime.checkout / "services" / "common"] if stage is Stage.SERVICE else []
+    sources.append(certificates.consul_authority(runtime))
+    if stage is Stage.SERVICE:
+        sources += [runtime.checkout / "services" / "common", certificates.data_authority(runtime)]
     return Program(
         name=name if stage is Stage.SERVICE and index == 0 else f"{name}-{index}",
         command=(sys.executable, "-m", module),
         stage=stage,
         ports=ports,
         environment={"ORDERMESH_ENV_FILE": str(runtime.env_file(name)), **(moved if index else {})},
-        inputs=(*sources, runtime.env_file(name), _consul_authority(runtime)),
+        inputs=(*sources, runtime.env_file(name)),
         identity=identity,
         stop_seconds=STOP_SECONDS,
     )

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.native import launch
+from deploy.native import certificates, launch
 from deploy.native.components import Components
 from deploy.native.errors import StackError
 from deploy.native.programs.program import Program, Stage
@@ -37,7 +37,8 @@ def program(runtime: Runtime, components: Components) -> Program:
         stage=Stage.INFRASTRUCTURE,
         ports=(runtime.port(NAME, "sql"),),
         environment={"LC_ALL": "C.UTF-8"},
-        inputs=tuple(runtime.config(NAME) / name for name in FILES),
+        inputs=(*(runtime.config(NAME) / name for name in FILES), runtime.config(certificates.TLS) / f"{NAME}.pem"),
+        authority=certificates.data_authority(runtime),
         stop_signal="INT",  # "fast": it ends the sessions instead of waiting for them.
     )
 
@@ -57,6 +58,9 @@ def prepare(runtime: Runtime, components: Components, kept: Secrets) -> list[str
         _initialise(data, components, kept)
     for name in FILES:
         _install(runtime.config(NAME) / name, data / name)
+    served = certificates.of(runtime).postgres
+    _install(served.certificate, data / "server.pem")
+    _install(served.key, data / "server-key.pem")
     return ["database cluster made"] if new else []
 
 

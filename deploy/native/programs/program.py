@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
+from deploy.native.certificates import Pair
+
 
 class Stage(IntEnum):
     """What has to be there before what; a stop goes through the stages backwards."""
@@ -22,10 +24,12 @@ class Stage(IntEnum):
 class Program:
     """A program of the stack, as it is started.
 
-    It listens on `ports`, of which the first is the one that people ask for. `inputs` are the files and folders
-    it reads at its start, so that it is started anew when one of them has changed. `identity` is the folder in
-    which it keeps its certificate of the mesh, if it has one. `stop_seconds` is how long it may take to end after
-    its `stop_signal`.
+    It listens on `ports`, of which the first is the one that people ask for, or on a `socket` that its owner alone may
+    open. `inputs` are the files and folders
+    it reads at its start, so that it is started anew when one of them has changed. `authority` is by whom its
+    certificate is verified. `identity` is the folder in which it keeps its certificate of the mesh, if it has one;
+    whoever asks it how it is may show that, or `shown`. `stop_seconds` is how long it may
+    take to end after its `stop_signal`.
     """
 
     name: str
@@ -34,7 +38,10 @@ class Program:
     ports: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Path, ...] = ()
+    socket: Path | None = None
+    authority: Path | None = None
     identity: Path | None = None
+    shown: Pair | None = None
     stop_signal: str = "TERM"
     stop_seconds: int = 20
 

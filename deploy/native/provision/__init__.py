@@ -8,12 +8,14 @@ from deploy.native.provision.environment import services
 from deploy.native.provision.envoy import edge
 from deploy.native.provision.intentions import intentions
 from deploy.native.provision.kafka import topics
+from deploy.native.provision.kafka_access import access
 from deploy.native.provision.migrations import migrations
 from deploy.native.provision.postgres import databases, slots
 from deploy.native.provision.waiting import ProvisionError
 
 __all__ = [
     "ProvisionError",
+    "access",
     "connectors",
     "consul",
     "credentials",

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from deploy.native import secrets
+from deploy.native import certificates, secrets
 from deploy.native.provision import kafka, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
@@ -41,7 +41,7 @@ def connectors(runtime: Runtime) -> str:
     migrated = [name for name in runtime.topology.services if postgres.is_migrated(runtime, name)]
     renewed, identity = _write_credentials(runtime), postgres.identity(runtime)
     configs = {name: config for service in migrated for name, config in configurations(runtime, service, identity)}
-    with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
+    with client(runtime) as connect:
         wait_for("Kafka Connect", lambda: _get(connect, "/connectors"), errors=(httpx.HTTPError,))
         changes = [
             change for name, config in configs.items() for change in _ensure(connect, name, config, restart=renewed)
@@ -61,13 +61,19 @@ def restart_failed(runtime: Runtime) -> list[str]:
     A connector may say RUNNING while its task is FAILED: errors that Debezium does not think worth repeating stop the
     task for good, also when their cause has gone. Raises httpx.HTTPError while Connect itself is away.
     """
-    with httpx.Client(base_url=url(runtime), timeout=REQUEST_TIMEOUT_S) as connect:
+    with client(runtime) as connect:
         return _restart_failed(connect)
 
 
-def url(runtime: Runtime) -> str:
-    """Address of Connect's REST API."""
-    return f"http://{HOST}:{runtime.port('connect', 'http')}"
+def client(runtime: Runtime) -> httpx.Client:
+    """Speak to Connect's REST API as the operator."""
+    context = certificates.verified(certificates.data_authority(runtime), certificates.operator(runtime))
+    return httpx.Client(
+        base_url=f"https://{HOST}:{runtime.port('connect', 'https')}",
+        timeout=REQUEST_TIMEOUT_S,
+        verify=context,
+        trust_env=False,
+    )
 
 
 def connector_name(service: str) -> str:
@@ -133,6 +139,7 @@ def _filled(runtime: Runtime, template: Path, **places: object) -> dict[str, str
         port=runtime.port("postgres", "sql"),
         user=DEBEZIUM_ROLE,
         credentials=credentials_directory(runtime) / CREDENTIALS_FILE,
+        authority=certificates.data_authority(runtime),
         **places,
     )
     rendered: dict[str, str] = json.loads(text)

@@ -12,7 +12,7 @@ from typing import Any
 from consul import Consul
 from consul.exceptions import ConsulException, NotFound
 
-from deploy.native import secrets
+from deploy.native import certificates, secrets
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
@@ -32,7 +32,7 @@ Rules = Mapping[str, Mapping[str, Mapping[str, str]]]
 def consul(runtime: Runtime) -> str:
     """Create or correct every policy and token, and take from the anonymous token whatever it may do."""
     kept = secrets.ensure(runtime.root, runtime.topology.services)
-    client = Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
+    client = client_of(runtime)
     wait_for("Consul", client.acl.policy.list, errors=(OSError, ConsulException))
     changes = []
     for holder, secret in kept.consul_tokens.items():
@@ -40,6 +40,17 @@ def consul(runtime: Runtime) -> str:
         changes += _ensure_token(client, holder, secret)
     changes += _disarm_anonymous(client)
     return summary("consul", changes)
+
+
+def client_of(runtime: Runtime) -> Consul:
+    """Ask Consul with the token that may do everything."""
+    return Consul(
+        host=HOST,
+        port=runtime.port("consul", "https"),
+        scheme="https",
+        verify=str(certificates.consul_authority(runtime)),
+        token=secrets.ensure(runtime.root, runtime.topology.services).consul_management_token,
+    )
 
 
 def rules_of(holder: str) -> Rules:

@@ -3,10 +3,10 @@
 import json
 
 from deploy.native import certificates, secrets
-from deploy.native.provision import environment, kafka
+from deploy.native.provision import environment, kafka_clients
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import Secrets, write_private
+from deploy.native.secrets import OPERATOR, Secrets, write_private
 
 HOST = "127.0.0.1"
 FILE_NAME = "credentials.json"
@@ -29,8 +29,11 @@ def credentials_of(runtime: Runtime, kept: Secrets) -> dict[str, str]:
         "edge_https": f"https://{HOST}:{runtime.port('edge', 'https')}",
         "ca": str(certificates.of(runtime).authority.certificate),
         "consul_http": f"http://{HOST}:{runtime.port('consul', 'http')}",
+        "consul_https": f"https://{HOST}:{runtime.port('consul', 'https')}",
+        "consul_ca": str(certificates.consul_authority(runtime)),
         "consul_token": kept.consul_management_token,
-        "kafka": kafka.bootstrap(runtime),
+        "kafka": kafka_clients.bootstrap(runtime),
+        "kafka_client": str(runtime.root / "kafka" / f"{OPERATOR}.properties"),
         "admin_email": environment.ADMIN_EMAIL,
         "admin_password": kept.admin_password,
     }

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.native import certificates, secrets
-from deploy.native.provision import kafka, postgres
+from deploy.native.programs import valkey
+from deploy.native.provision import kafka_clients, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import CONTROL_PLANE, EDGE, Secrets, app_role, write_private
@@ -38,7 +39,7 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
         "METRICS_PORT": runtime.port(name, "metrics"),
         "DATACENTER": runtime.topology.mesh.datacenter,
         "ZONE": runtime.topology.mesh.zone,
-        "CONSUL_HTTP": f"http://{HOST}:{runtime.port('consul', 'http')}",
+        "CONSUL_HTTP": f"https://{HOST}:{runtime.port('consul', 'https')}",
         "CONSUL_TOKEN": kept.consul_tokens[name],
         "CONSUL_GRPC": f"{HOST}:{runtime.port('consul', 'grpc')}",
         "CONSUL_CA": certificates.of(runtime).consul_authority.certificate,
@@ -60,11 +61,19 @@ def control_planes(runtime: Runtime) -> str:
 
 
 def _data_settings(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]:
-    role = app_role(name)
-    return {
-        "DATABASE_URL": postgres.url(runtime, name, role, kept.database_passwords[role]),
-        "KAFKA_BOOTSTRAP": kafka.bootstrap(runtime),
-    }
+    role, service = app_role(name), runtime.topology.services[name]
+    settings: dict[str, object] = {"DATABASE_URL": postgres.url(runtime, name, role, kept.database_passwords[role])}
+    if service.consumes:
+        settings |= {
+            "KAFKA_BOOTSTRAP": kafka_clients.bootstrap(runtime),
+            "KAFKA_CA": certificates.data_authority(runtime),
+            "KAFKA_USER": name,
+            "KAFKA_PASSWORD": kept.kafka_passwords[name],
+            "KAFKA_TOPICS": ",".join(service.consumes),
+        }
+    if service.caches:
+        settings["CACHE_URL"] = f"unix://{name}:{kept.valkey_passwords[name]}@{valkey.socket(runtime)}"
+    return settings
 
 
 def _own_settings(runtime: Runtime, kept: Secrets, name: str) -> Mapping[str, object]:

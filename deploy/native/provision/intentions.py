@@ -11,8 +11,7 @@ from typing import Any
 from consul import Consul
 from consul.exceptions import ConsulException
 
-from deploy.native import secrets
-from deploy.native.provision.consul import HOST
+from deploy.native.provision.consul import client_of
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime, Topology
@@ -38,8 +37,7 @@ Sources = dict[str, Mapping[str, Any]]
 
 def intentions(runtime: Runtime) -> str:
     """Create or correct the entry of every service."""
-    kept = secrets.ensure(runtime.root, runtime.topology.services)
-    client = Consul(host=HOST, port=runtime.port("consul", "http"), token=kept.consul_management_token)
+    client = client_of(runtime)
     entries = wait_for("Consul", lambda: client.config.list(KIND), errors=(OSError, ConsulException))
     found = {entry["Name"]: _said(entry) for entry in entries}
     protocols = {entry["Name"]: entry.get("Protocol") for entry in client.config.list(DEFAULTS)}

@@ -14,11 +14,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # it does not 
     ResourceType,
 )
 
+from deploy.native.provision import kafka_clients
+from deploy.native.provision.kafka_access import HEARTBEATS
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
 
-HOST = "127.0.0.1"
 REQUEST_TIMEOUT_S = 10
 # A message that failed waits for a person, so it stays longer than the events themselves.
 DEAD_LETTER_RETENTION_FACTOR = 4
@@ -54,7 +55,7 @@ def topics(runtime: Runtime) -> str:
     Partitions are never added to an existing topic: that would send a key's later events to another
     partition and lose their order. The summary says so instead.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap(runtime), "log_level": 2})
+    admin = AdminClient({**kafka_clients.as_provisioning(runtime), "log_level": 2})
     existing = wait_for("Kafka", lambda: _partitions(admin), errors=(KafkaException,))
     every = tuple(wanted(runtime))
     missing = [topic for topic in every if topic.name not in existing]
@@ -70,14 +71,9 @@ def topics(runtime: Runtime) -> str:
     return summary("topics", changes)
 
 
-def bootstrap(runtime: Runtime) -> str:
-    """Where clients find the broker."""
-    return f"{HOST}:{runtime.port('kafka', 'broker')}"
-
-
 def heartbeat_topic(service: str) -> str:
     """Name of the topic on which Debezium tells that a service's connector lives."""
-    return f"__debezium-heartbeat.{service}"
+    return f"{HEARTBEATS}{service}"
 
 
 def wanted(runtime: Runtime) -> Iterator[Topic]:

@@ -4,6 +4,7 @@ Each service has a database that only three roles may enter: its owner (runs mig
 the service runs as; migrations grant it what it needs) and debezium (reads the WAL).
 """
 
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from deploy.native import secrets
+from deploy.native import certificates, secrets
 from deploy.native.provision import scram
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import ProvisionError, wait_for
@@ -65,8 +66,18 @@ def publication_name(service: str) -> str:
 
 def url(runtime: Runtime, service: str, role: str, password: str) -> str:
     """Address of a service's database for SQLAlchemy, as `role`."""
-    database = runtime.topology.services[service].database
-    return f"postgresql+psycopg://{role}:{password}@{HOST}:{runtime.port('postgres', 'sql')}/{database}"
+    return url_of(runtime, runtime.topology.services[service].database, role, password)
+
+
+def url_of(runtime: Runtime, database: str, role: str, password: str) -> str:
+    """Address of any database for SQLAlchemy; whoever uses it verifies the server."""
+    place = f"{HOST}:{runtime.port('postgres', 'sql')}/{database}"
+    return f"postgresql+psycopg://{role}:{password}@{place}?{urllib.parse.urlencode(encryption(runtime))}"
+
+
+def encryption(runtime: Runtime) -> dict[str, str]:
+    """How each client, in the words of libpq, sees to it that it speaks to the server that is meant."""
+    return {"sslmode": "verify-full", "sslrootcert": str(certificates.data_authority(runtime))}
 
 
 def revision(runtime: Runtime, service: str) -> str | None:
@@ -108,6 +119,7 @@ def connect(runtime: Runtime, database: str = MAINTENANCE_DATABASE) -> Iterator[
             dbname=database,
             autocommit=True,
             connect_timeout=5,
+            **encryption(runtime),  # type: ignore[arg-type]  # none of them is one of psycopg's own
         ),
         errors=(psycopg.OperationalError,),
     )

@@ -3,14 +3,33 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from secrets import token_hex
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # it does not say what it exports
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # it does not say what it exports
+    AclOperation,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
+from deploy.native.provision import kafka_access, kafka_clients
+from deploy.native.runtime import Runtime
 from services.common.dead_letter_topic import SUFFIX
-from services.common.kafka import client_config, record_of
+from services.common.kafka import record_of
 from services.common.received import Record
 
+USER = "tests"
+# What the tests call their topics and groups; the group of the guide begins with the name of its user.
+PREFIX = "test"
+# After a broker was away, it is looked for again at once.
+QUICK: dict[str, str | int | float | bool] = {
+    "client.id": USER,
+    "reconnect.backoff.max.ms": 500,
+    "metadata.recovery.strategy": "rebootstrap",
+    "log_level": 3,
+}
 REQUEST_S = 60.0
 POLL_S = 0.1
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -19,14 +38,35 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 class Broker:
     """What tests do to topics, and see in them."""
 
-    def __init__(self, bootstrap: str) -> None:
-        """`bootstrap`: where the broker is."""
-        self.bootstrap = bootstrap
-        self._config = client_config(bootstrap, "tests")
+    def __init__(self, runtime: Runtime) -> None:
+        """`runtime`: the stack whose broker it is."""
+        self._config = {**kafka_clients.as_provisioning(runtime), **QUICK}
+        self.client = kafka_clients.with_password(runtime, USER, token_hex(16))
+        self.settings = {
+            "kafka_bootstrap": self.client["bootstrap.servers"],
+            "kafka_ca": self.client["ssl.ca.location"],
+            "kafka_user": USER,
+            "kafka_password": self.client["sasl.password"],
+        }
         self._admin = AdminClient(self._config)
         # Idempotent, or what is sent again would come after what was sent later.
         reliable = {"enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES}
         self._producer = Producer({**self._config, **reliable})
+        self._admit()
+
+    def _admit(self) -> None:
+        """Let the tests' consumers in: to topics and groups that are called as theirs are, and nothing else."""
+        kafka_access.set_passwords(self._admin, {USER: self.client["sasl.password"]})
+        allowed = (
+            (ResourceType.TOPIC, AclOperation.READ),
+            (ResourceType.TOPIC, AclOperation.WRITE),
+            (ResourceType.GROUP, AclOperation.READ),
+        )
+        wanted = {
+            kafka_access.Right(USER, kind, PREFIX, ResourcePatternType.PREFIXED, operation)
+            for kind, operation in allowed
+        }
+        kafka_access.set_rights(self._admin, wanted, set())
 
     @contextmanager
     def topic(self, name: str, partitions: int) -> Iterator[str]:

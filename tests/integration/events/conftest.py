@@ -1,6 +1,7 @@
 """What these tests use of the running stack: its broker and its PostgreSQL, each with things of the tests' own."""
 
 import os
+import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from secrets import token_hex
@@ -10,8 +11,7 @@ import pytest_asyncio
 from psycopg.sql import SQL, Identifier, Literal
 
 from deploy.native import components, secrets
-from deploy.native.provision.kafka import bootstrap
-from deploy.native.provision.postgres import HOST, connect
+from deploy.native.provision.postgres import connect, url_of
 from deploy.native.runtime import Runtime
 from services.common.database import Database
 from services.common.settings import ServiceSettings
@@ -26,7 +26,7 @@ PARTITIONS = 3
 @pytest.fixture(scope="session")
 def broker(stack: Runtime) -> Broker:
     """The stack's broker."""
-    return Broker(bootstrap(stack))
+    return Broker(stack)
 
 
 @pytest.fixture
@@ -53,8 +53,7 @@ def ledger_settings(stack: Runtime, broker: Broker) -> Iterator[ServiceSettings]
     with connect(stack, name) as inside:
         create_tables(inside, name)
     try:
-        url = f"postgresql+psycopg://{name}:{password}@{HOST}:{stack.port('postgres', 'sql')}/{name}"
-        yield settings_for(url, broker.bootstrap)
+        yield settings_for(url_of(stack, name, name, password), broker.settings)
     finally:
         # In a session of its own: other tests end the server meanwhile.
         with connect(stack) as session:
@@ -65,8 +64,8 @@ def ledger_settings(stack: Runtime, broker: Broker) -> Iterator[ServiceSettings]
 @pytest_asyncio.fixture
 async def ledger(stack: Runtime, ledger_settings: ServiceSettings) -> AsyncIterator[Ledger]:
     """Open the database, without a row in it."""
-    url = ledger_settings.database_url.get_secret_value()
-    with connect(stack, url.rpartition("/")[2]) as session:
+    url = urllib.parse.urlsplit(ledger_settings.database_url.get_secret_value())
+    with connect(stack, url.path.removeprefix("/")) as session:
         session.execute("TRUNCATE effects, inbox, parked_events")
     async with Database.open(ledger_settings) as database:
         yield Ledger(database, ledger_settings)

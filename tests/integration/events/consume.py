@@ -16,7 +16,7 @@ from mesh.telemetry import configure_logging
 from services.common.consumer import Connection, Consumer, ReceivedEvent
 from services.common.database import Database
 from services.common.settings import ServiceSettings
-from tests.integration.events.ledger import QUICK, SERVICE, Clerk, Ledger
+from tests.integration.events.ledger import QUICK, SERVICE, Clerk, Ledger, environment_of
 from tests.integration.mesh.control_plane.processes import Process
 
 IN_HAND, DONE = "in-hand", "done"
@@ -57,15 +57,10 @@ def dying(clerk: Clerk, death: Death) -> Callable[[Connection, ReceivedEvent], A
 
 async def start(ledger: Ledger, topic: str, log: Path, *options: str) -> Process:
     """Start a consumer, whose group is named like the topic, as a process."""
-    settings = ledger.settings
     return await Process.start(
         log,
         *(sys.executable, "-m", "tests.integration.events.consume", topic, topic, *options),
-        ORDERMESH_SERVICE=SERVICE,
-        ORDERMESH_PORT=str(settings.port),
-        ORDERMESH_METRICS_PORT=str(settings.metrics_port),
-        ORDERMESH_DATABASE_URL=settings.database_url.get_secret_value(),
-        ORDERMESH_KAFKA_BOOTSTRAP=settings.kafka_bootstrap,
+        **environment_of(ledger.settings),
     )
 
 

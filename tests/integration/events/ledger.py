@@ -41,16 +41,32 @@ def create_tables(session: Session, role: str) -> None:
     session.execute(SQL("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}").format(Identifier(role)))
 
 
-def settings_for(url: str, kafka: str, port: int = 1) -> ServiceSettings:
-    """Tell a consumer where everything is; `port` makes its name unlike that of another process."""
+def settings_for(url: str, kafka: Mapping[str, Any], port: int = 1) -> ServiceSettings:
+    """Tell a consumer where everything is; `port` makes its name unlike that of another process.
+
+    `kafka`: the settings that say how to reach it.
+    """
     required: dict[str, Any] = {
         "service": SERVICE,
         "port": port,
         "metrics_port": 2,
         "database_url": url,
-        "kafka_bootstrap": kafka,
     }
-    return ServiceSettings(**required)
+    return ServiceSettings(**required, **kafka)
+
+
+def environment_of(settings: ServiceSettings) -> dict[str, str]:
+    """Write settings as a process finds them in its environment."""
+    return {
+        "ORDERMESH_SERVICE": settings.service,
+        "ORDERMESH_PORT": str(settings.port),
+        "ORDERMESH_METRICS_PORT": str(settings.metrics_port),
+        "ORDERMESH_DATABASE_URL": settings.database_url.get_secret_value(),
+        "ORDERMESH_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "ORDERMESH_KAFKA_CA": str(settings.kafka_ca or ""),
+        "ORDERMESH_KAFKA_USER": settings.kafka_user,
+        "ORDERMESH_KAFKA_PASSWORD": settings.kafka_password.get_secret_value(),
+    }
 
 
 @dataclass

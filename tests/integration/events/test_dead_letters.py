@@ -6,7 +6,7 @@ import sys
 
 from tests.integration.events.broker import Broker
 from tests.integration.events.examples import events
-from tests.integration.events.ledger import Clerk, Ledger
+from tests.integration.events.ledger import Clerk, Ledger, environment_of
 from tests.integration.events.waiting import eventually, until
 from tests.integration.mesh.control_plane.processes import python_environment
 
@@ -15,13 +15,7 @@ POISON = ValueError("the order has no customer")
 
 async def dead_letters(ledger: Ledger, group: str, *arguments: str, code: int = 0) -> list[str]:
     """Run the command for a consumer group; returns the lines it prints."""
-    environment = python_environment(
-        ORDERMESH_SERVICE=ledger.settings.service,
-        ORDERMESH_PORT="1",
-        ORDERMESH_METRICS_PORT="2",
-        ORDERMESH_DATABASE_URL=ledger.settings.database_url.get_secret_value(),
-        ORDERMESH_KAFKA_BOOTSTRAP=ledger.settings.kafka_bootstrap,
-    )
+    environment = python_environment(**environment_of(ledger.settings))
     command = (sys.executable, "-m", "services.common.dead_letters", "--service", group, *arguments)
     done = await asyncio.to_thread(
         lambda: subprocess.run(command, env=environment, check=False, capture_output=True, text=True)  # noqa: S603

@@ -35,7 +35,7 @@ async def products(stack: Runtime) -> AsyncIterator[Database]:
     """Open the product service's database as the service does: no other has so few who consume its events."""
     kept = secrets.ensure(stack.root, stack.topology.services).database_passwords
     role = secrets.app_role("product")
-    async with Database.open(settings_for(url(stack, "product", role, kept[role]), "")) as database:
+    async with Database.open(settings_for(url(stack, "product", role, kept[role]), {})) as database:
         yield database
 
 

@@ -142,7 +142,7 @@ async def test_an_event_that_was_discarded_stays_so_when_it_is_delivered_again(
     broker.send([bad, after, bad])
     async with ledger.consuming(group, topic, Clerk({("bad", 1): POISON})):
         (first, *_) = await until(parked.list, lambda found: len(found) == 3)
-        await Desk(parked, DeadLetterTopic(broker.bootstrap, group)).discard(topic, first.id)
+        await Desk(parked, DeadLetterTopic(ledger.settings, group)).discard(topic, first.id)
         await eventually(parked.list, [])
         broker.send([bad])
         await until(lambda: committed(broker, group, topic), lambda count: count == 4)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from deploy.native.provision.kafka_clients import properties
 from tests.integration.conftest import CHECKOUT
 from tests.integration.events.broker import Broker
 from tests.integration.events.examples import event
@@ -37,7 +38,8 @@ async def test_the_example_has_each_event_take_effect_once(broker: Broker, topic
 async def running(broker: Broker, topic: str, folder: Path) -> AsyncIterator[None]:
     """Run the example while the body does, and kill it."""
     launch = f"import os, runpy, sys; os.chdir({str(folder)!r}); runpy.run_path({str(EXAMPLE)!r})"
-    process = await Process.start(folder / "log", sys.executable, "-c", launch, broker.bootstrap, topic)
+    (folder / "tests.properties").write_text(properties(broker.client))
+    process = await Process.start(folder / "log", sys.executable, "-c", launch, "tests.properties", topic)
     try:
         yield
     finally:

@@ -76,7 +76,7 @@ async def test_a_consumer_can_be_stopped_while_the_broker_is_away(
 async def test_a_database_that_is_stopped_is_waited_for(broker: Broker, postgres: Postgres, topic: str) -> None:
     """No event is to blame for it, so none is parked, however long it takes."""
     broker.send(events(topic, KEYS, EACH, PARTITIONS))
-    settings = settings_for(postgres.url("order", "order_app"), broker.bootstrap)
+    settings = settings_for(postgres.url("order", "order_app"), broker.settings)
     async with Database.open(settings) as database:
         ledger = Ledger(database, settings)
         async with ledger.consuming(topic, topic, SLOW):

@@ -26,7 +26,7 @@ async def store(stack: Runtime) -> AsyncIterator[InventoryStore]:
     """Open the inventory service's store as the service does."""
     kept = secrets.ensure(stack.root, stack.topology.services).database_passwords
     role = secrets.app_role("inventory")
-    async with Database.open(settings_for(url(stack, "inventory", role, kept[role]), "")) as database:
+    async with Database.open(settings_for(url(stack, "inventory", role, kept[role]), {})) as database:
         yield InventoryStore(database, timedelta(days=1))
 
 

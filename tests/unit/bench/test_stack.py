@@ -43,7 +43,12 @@ class Supervised:
 
 def supervised(root: Path, monkeypatch: pytest.MonkeyPatch, state: str = "RUNNING") -> Stack:
     """Find a stack under such a supervisor."""
-    found = {"edge_http": "http://edge", "kafka": "broker", "admin_email": "a@b.test", "admin_password": "secret words"}
+    found = {
+        "edge_http": "http://edge",
+        "kafka_client": "file",
+        "admin_email": "a@b.test",
+        "admin_password": "secret words",
+    }
     (root / stack.CREDENTIALS).write_text(json.dumps(found))
     monkeypatch.setattr(stack, "Supervisor", lambda *_: Supervised(state))
     return Stack.find(runtime(root))

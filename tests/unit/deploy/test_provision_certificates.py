@@ -3,6 +3,7 @@
 import datetime as dt
 import ipaddress
 import stat
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def _load(pair: Pair) -> x509.Certificate:
 
 
 def _all(made: Certificates) -> tuple[Pair, ...]:
-    return made.authority, made.edge, made.consul_authority, made.consul
+    return tuple(getattr(made, field.name) for field in fields(Certificates))
 
 
 def _verify(made: Certificates, subject: x509.GeneralName) -> None:
@@ -59,6 +60,24 @@ def test_browsers_do_not_trust_consul_nor_processes_the_edge(tmp_path: Path) -> 
     for pair, authority in ((made.consul, made.authority), (made.edge, made.consul_authority)):
         with pytest.raises(VerificationError):
             _verify_pair(pair, authority, LOOPBACK[0])
+
+
+@pytest.mark.parametrize("server", ["postgres", "kafka", "connect"])
+def test_what_keeps_data_is_trusted_by_the_authority_of_the_data(tmp_path: Path, server: str) -> None:
+    """By address, as clients call it; and by no other authority."""
+    made = certificates.ensure(tmp_path, DATACENTER)
+    _verify_pair(getattr(made, server), made.data_authority, LOOPBACK[1])
+    for authority in (made.authority, made.consul_authority):
+        with pytest.raises(VerificationError):
+            _verify_pair(getattr(made, server), authority, LOOPBACK[1])
+
+
+@pytest.mark.parametrize("client", ["operator", "provisioning"])
+def test_a_clients_certificate_serves_nothing(tmp_path: Path, client: str) -> None:
+    """Who steals it can't be taken for a server."""
+    made = certificates.ensure(tmp_path, DATACENTER)
+    with pytest.raises(VerificationError):
+        _verify_pair(getattr(made, client), made.data_authority, LOOPBACK[1])
 
 
 def test_whoever_trusts_the_authority_in_a_browser_risks_no_site(tmp_path: Path) -> None:

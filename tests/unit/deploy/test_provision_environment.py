@@ -14,10 +14,29 @@ def test_a_service_is_told_its_own_secrets_only(tmp_path: Path) -> None:
     kept = secrets_of(runtime)
     text = str(settings_of(runtime, kept, "order"))
     others = [password for role, password in kept.database_passwords.items() if role != "order_app"]
+    others += [password for user, password in kept.kafka_passwords.items() if user != "order"]
     tokens = [token for holder, token in kept.consul_tokens.items() if holder != "order"]
     private = [kept.postgres_superuser_password, kept.consul_management_token, kept.key_encryption_key]
     assert kept.database_passwords["order_app"] in text
     assert not [secret for secret in (*others, *tokens, *private, kept.admin_password) if secret in text]
+
+
+def test_only_who_consumes_has_a_user_on_kafka(tmp_path: Path) -> None:
+    """And is told what to consume, which the topology says."""
+    runtime = runtime_in(tmp_path)
+    kept = secrets_of(runtime)
+    told = {name: settings_of(runtime, kept, name) for name in runtime.topology.services}
+    for name, service in runtime.topology.services.items():
+        assert told[name].get("KAFKA_TOPICS") == (",".join(service.consumes) or None)
+        assert told[name].get("KAFKA_USER") == (name if service.consumes else None)
+
+
+def test_only_who_caches_has_a_user_on_valkey(tmp_path: Path) -> None:
+    """As the topology says."""
+    runtime = runtime_in(tmp_path)
+    kept = secrets_of(runtime)
+    for name, service in runtime.topology.services.items():
+        assert ("CACHE_URL" in settings_of(runtime, kept, name)) is service.caches
 
 
 def test_only_auth_has_the_key_of_the_signing_keys(tmp_path: Path) -> None:

@@ -90,8 +90,11 @@ def test_credentials_are_complete_and_private(tmp_path: Path) -> None:
         "edge_https",
         "ca",
         "consul_http",
+        "consul_https",
+        "consul_ca",
         "consul_token",
         "kafka",
+        "kafka_client",
         "admin_email",
         "admin_password",
     ]
