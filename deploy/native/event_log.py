@@ -153,13 +153,13 @@ def follow(
                 yield decode(message, contracts)
 
 
-def ids(bootstrap: str, topic: str) -> set[str]:
+def ids(client: Client, topic: str) -> set[str]:
     """Read the id of every event of a topic, up to where it ends now.
 
     Raises UnknownTopic, TimeoutError when the broker stops answering, or KafkaException if it is away.
     """
     found: set[str] = set()
-    with _reader(bootstrap) as consumer:
+    with _reader(client) as consumer:
         ends = {}
         for place in _partitions(consumer, topic):
             low, high = consumer.get_watermark_offsets(place, timeout=REQUEST_TIMEOUT_S)

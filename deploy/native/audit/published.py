@@ -9,7 +9,7 @@ from deploy.native import event_log
 from deploy.native.audit import books
 from deploy.native.audit.rules import Difference
 from deploy.native.errors import StackError
-from deploy.native.provision import kafka
+from deploy.native.provision.kafka_clients import as_operator
 from deploy.native.runtime import Runtime
 
 # Kafka removes what is too old by whole segments, some time later.
@@ -37,6 +37,6 @@ def differences(runtime: Runtime) -> Iterator[Difference]:
 
 def _told(runtime: Runtime, topic: str) -> set[str]:
     try:
-        return event_log.ids(kafka.bootstrap(runtime), topic)
+        return event_log.ids(as_operator(runtime), topic)
     except (KafkaException, event_log.UnknownTopic, TimeoutError) as error:
         raise StackError(f"{topic} can't be read: {error}") from error
