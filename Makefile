@@ -43,7 +43,7 @@ xds: venv
 	@[ -d $(XDS_PROTOS) ] || $(PYTHON) -m deploy.native install xds-protos
 
 .PHONY: wheel
-wheel: proto ## Build the contracts as a wheel for other teams, into dist/
+wheel: proto ## Build the wheels for other teams, contracts and mesh, into dist/
 	@$(PYTHON) tools/wheel.py
 
 .PHONY: lock
@@ -73,6 +73,7 @@ lint: proto xds ## ruff, mypy --strict, import walls, dependencies, buf, no mach
 	buf format --diff --exit-code proto
 	tools/breaking.sh
 	$(PYTHON) tools/check_committed.py
+	$(PYTHON) tools/order_states.py --check
 
 .PHONY: test-unit
 test-unit: proto xds ## Unit tests: no server, seconds
@@ -89,8 +90,9 @@ chaos: proto xds ## Kills, hangs, outages and rotations under load: a quarter of
 	$(PYTHON) -m pytest tests/chaos $(A)
 
 .PHONY: docs
-docs: proto xds ## Write the contract reference and the event catalogue, into build/docs/
+docs: proto xds ## Write the contract reference and the event catalogue into build/docs/, draw the states of an order
 	@$(PYTHON) tools/contract_reference.py build/docs
+	@$(PYTHON) tools/order_states.py
 
 .PHONY: clean
 clean: ## Remove generated files; the cache and the runtime state stay

@@ -1,6 +1,7 @@
 """Plain gRPC calls as fast as they go: of a bare echo, which is the floor, and of our services with all they do."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,17 +23,23 @@ Call = Callable[[], Awaitable[object]]
 
 @dataclass(slots=True)
 class Calls:
-    """What so many calls at once brought, and the CPU seconds that the server spent on them."""
+    """What so many calls at once brought, and the CPU seconds that the server and we, the client, spent on them."""
 
     target: str
     clients: int
     outcome: Outcome = field(default_factory=Outcome)
     server_cpu: float = 0.0
+    client_cpu: float = 0.0
 
     @property
     def server_cpu_per_call(self) -> float:
         """CPU seconds of the server for one good call."""
         return self.server_cpu / self.outcome.good if self.outcome.good else 0.0
+
+    @property
+    def client_cpu_per_call(self) -> float:
+        """CPU seconds of the client for one good call, the load generator's own among them."""
+        return self.client_cpu / self.outcome.good if self.outcome.good else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,9 @@ async def compare(targets: Sequence[Target], clients: Sequence[int], seconds: fl
 
 
 async def _turn(target: Target, calls: Calls, seconds: float) -> None:
-    before = Cpu.read({target.name: target.pid})
+    before, own = Cpu.read({target.name: target.pid}), time.process_time()
     calls.outcome += await load.closed(asking(target.call), calls.clients, seconds)
+    calls.client_cpu += time.process_time() - own
     calls.server_cpu += Cpu.read({target.name: target.pid}).since(before)[target.name]
 
 

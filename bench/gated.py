@@ -22,7 +22,7 @@ from mesh.server import SERVER_OPTIONS
 from mesh.settings import MeshSettings
 from mesh.spiffe import TrustDomain, domain_in
 from mesh.telemetry import configure_logging
-from mesh.tracing import configure_tracing, server_interceptor
+from mesh.tracing import configure_tracing, server_interceptors
 from ordermesh.order.v1 import order_pb2, order_service_pb2
 
 SERVICE = "ordermesh.order.v1.OrderService"
@@ -49,7 +49,7 @@ async def serve(identity: Files, order: order_pb2.Order) -> None:
     settings = MeshSettings(service="bench", port=1, metrics_port=1)
     tracing = configure_tracing(settings)
     gate = Gate(Contract.load(), CertifiedPeers(_domain(identity), Intentions({EDGE: FOR_USERS})), settings.max_calls)
-    server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=SERVER_OPTIONS)
+    server = grpc.aio.server(interceptors=(*server_interceptors(tracing), gate), options=SERVER_OPTIONS)
     server.add_generic_rpc_handlers((ready(order),))
     print(server.add_secure_port(f"{HOST}:0", _credentials(identity)), flush=True)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123, ASYNC230 - os.devnull is no path of ours

@@ -140,4 +140,5 @@ def reading(measured: Calls) -> Reading:
         latency=measured.outcome.latency,
         errors=measured.outcome.errors,
         server_cpu=measured.server_cpu_per_call,
+        client_cpu=measured.client_cpu_per_call,
     )

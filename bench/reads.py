@@ -1,6 +1,8 @@
 """The read path: what our services answer over gRPC, called directly, beside the mesh alone and the bare echo."""
 
 import contextlib
+import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 
@@ -13,10 +15,13 @@ from bench.calls import Target
 from bench.results import Sizes
 from bench.shop import Placed
 from bench.stack import Stack
+from deploy.native.provision.environment import control_planes
 from mesh import context
 from mesh.certificates import Files
 from mesh.client import OPTIONS, Clients, Interceptors
 from mesh.contract import Contract
+from mesh.settings import MeshSettings
+from mesh.xds import bootstrap
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 from ordermesh.product.v1 import product_service_pb2, product_service_pb2_grpc
 
@@ -25,7 +30,7 @@ ECHO = calls.ECHO
 Address = Callable[[str], str]
 
 MESH_ONLY = "GetOrder, mesh only"
-GET_ORDER, GET_PRODUCT = "GetOrder", "GetProduct"
+GET_ORDER, BY_XDS, GET_PRODUCT = "GetOrder", "GetOrder, by xDS", "GetProduct"
 
 
 @contextlib.asynccontextmanager
@@ -38,6 +43,7 @@ async def targets(
         clients = await held.enter_async_context(_clients(stack.identity, stack.address))
         orders = clients.client(order_service_pb2_grpc.OrderServiceStub, ORDER)
         products = clients.client(product_service_pb2_grpc.ProductServiceStub, PRODUCT)
+        found = await held.enter_async_context(_found_by_xds(stack))
         wanted = order_service_pb2.GetOrderRequest(id=placed.order_id)
         sought = product_service_pb2.GetProductRequest(id=product_id)
         order, product = await orders.GetOrder(wanted), await products.GetProduct(sought)
@@ -48,6 +54,7 @@ async def targets(
                 echo,
                 await held.enter_async_context(_mesh_only(stack.identity, wanted, order)),
                 Target(GET_ORDER, lambda: orders.GetOrder(wanted), stack.pids["order"]),
+                Target(BY_XDS, lambda: found.GetOrder(wanted), stack.pids["order"]),
                 Target(GET_PRODUCT, lambda: products.GetProduct(sought), stack.pids["product"]),
             ],
             sizes,
@@ -78,6 +85,18 @@ async def _clients(identity: Files, address: Address) -> AsyncIterator[Clients]:
     clients = Clients(Contract.load(), dial=dial)
     try:
         yield clients
+    finally:
+        await clients.close()
+
+
+@contextlib.asynccontextmanager
+async def _found_by_xds(stack: Stack) -> AsyncIterator[order_service_pb2_grpc.OrderServiceStub]:
+    """Have the control plane say where orders are, as services do."""
+    settings = MeshSettings(service="bench", port=1, metrics_port=1, control_plane=control_planes(stack.runtime))
+    os.environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = json.dumps(bootstrap(settings, stack.identity))
+    clients = Clients(Contract.load())
+    try:
+        yield clients.client(order_service_pb2_grpc.OrderServiceStub, ORDER)
     finally:
         await clients.close()
 

@@ -1,15 +1,18 @@
 """The results as people read them: Markdown with a short table for each question, ratios against the floor first."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from bench.latency import Latency
-from bench.reads import ECHO, GET_ORDER, GET_PRODUCT, MESH_ONLY
+from bench.reads import BY_XDS, ECHO, GET_ORDER, GET_PRODUCT, MESH_ONLY
 from bench.results import Placing, Reading, Results
 
 MIB = 1024 * 1024
 # Above this share of the machine, what others did meanwhile says more than what we measured.
 DISTURBED = 0.05
+
+SERVER_CPU, CLIENT_CPU = attrgetter("server_cpu"), attrgetter("client_cpu")
 
 Row = Sequence[str]
 
@@ -49,11 +52,21 @@ def clients(count: int) -> str:
     return f"{count} client" if count == 1 else f"{count} clients"
 
 
-def ratio(results: Results, target: str) -> float:
-    """Compare how often a target answers with how often the echo does, at the most callers; NaN without either."""
+def ratio(results: Results, target: str, other: str = ECHO) -> float:
+    """Compare how often a target answers with how often another does, at the most callers; NaN without either."""
+    rates = {name: each.rate for name, each in _at_most_callers(results).items()}
+    return rates.get(target, math.nan) / (rates.get(other) or math.nan)
+
+
+def cost(results: Results, side: Callable[[Reading], float]) -> float:
+    """Compare the CPU of a call through the mesh with that of an echo, on one side; NaN without either."""
+    spent = {name: side(each) for name, each in _at_most_callers(results).items()}
+    return spent.get(MESH_ONLY, math.nan) / (spent.get(ECHO) or math.nan)
+
+
+def _at_most_callers(results: Results) -> dict[str, Reading]:
     most = max((each.clients for each in results.readings), default=0)
-    rates = {each.target: each.rate for each in results.readings if each.clients == most}
-    return rates.get(target, math.nan) / (rates.get(ECHO) or math.nan)
+    return {each.target: each for each in results.readings if each.clients == most}
 
 
 def cpu_of(results: Results, placing: Placing) -> tuple[float, float]:
@@ -67,7 +80,10 @@ def _headlines(results: Results) -> list[Row]:
     echo = min((each.server_cpu for each in results.readings if each.target == ECHO), default=math.nan)
     return [
         ("mesh alone, calls/s as a share of a bare echo", f"{ratio(results, MESH_ONLY):.2f}", "≥ 0.7"),
-        ("GetOrder with PostgreSQL, the same", f"{ratio(results, GET_ORDER):.2f}", ""),
+        ("mesh alone, server CPU of a call in bare echoes", f"{cost(results, SERVER_CPU):.2f}", ""),
+        ("mesh alone, client CPU of a call in bare echoes", f"{cost(results, CLIENT_CPU):.2f}", ""),
+        ("GetOrder by xDS, calls/s as a share of GetOrder", f"{ratio(results, BY_XDS, GET_ORDER):.2f}", ""),
+        ("GetOrder with PostgreSQL, calls/s as a share of a bare echo", f"{ratio(results, GET_ORDER):.2f}", ""),
         ("GetProduct with PostgreSQL, the same", f"{ratio(results, GET_PRODUCT):.2f}", ""),
         ("CPU of one order, our Python, in echoes served", f"{ours / echo:.0f}", ""),
         ("CPU of one order, our Python, ms", milliseconds(ours), "≤ 5"),
@@ -98,7 +114,7 @@ def _reads(results: Results) -> str:
     sizes = ", ".join(f"{name} {size.request} B asked, {size.reply} B answered" for name, size in results.sizes.items())
     note = f"The echo answers messages as large as GetOrder's. {sizes}. Everything is one process a side.\n\n"
     return note + table(
-        ("call", "callers", "calls/s", "of echo", *_LATENCY, "server CPU µs", "errors"),
+        ("call", "callers", "calls/s", "of echo", *_LATENCY, "server CPU µs", "client CPU µs", "errors"),
         [
             (
                 each.target,
@@ -107,6 +123,7 @@ def _reads(results: Results) -> str:
                 f"{each.rate / _echo_beside(results, each):.2f}",
                 *_latency(each.latency),
                 f"{each.server_cpu * 1e6:.0f}",
+                f"{each.client_cpu * 1e6:.0f}",
                 _errors(each.errors),
             )
             for each in results.readings

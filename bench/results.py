@@ -43,7 +43,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """gRPC calls straight to one process, by so many callers at once; `server_cpu` is for one call."""
+    """gRPC calls straight to one process, by so many callers at once; `…_cpu` is for one call."""
 
     target: str
     clients: int
@@ -51,6 +51,7 @@ class Reading:
     latency: Latency
     errors: Mapping[str, int]
     server_cpu: float
+    client_cpu: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from mesh.headers import EDGE
 PATIENCE = "3s"
 # How soon the control plane is asked again when it isn't there. Envoy's own way ends with up to 30 s between attempts.
 BACK_OFF = {"base_interval": "0.2s", "max_interval": "2s"}
-# What may be asked of Envoy's administration. Not its configuration, and no change of it.
-ADMIN_PATHS = [{"exact": "/ready"}, {"exact": "/clusters"}, {"exact": "/server_info"}, {"prefix": "/stats"}]
+# What may be asked of Envoy's administration. Not its configuration, no key, and no change of it.
+ADMIN_PATHS = [{"exact": path} for path in ("/ready", "/clusters", "/certs", "/server_info")] + [{"prefix": "/stats"}]
 
 
 def render(options: Options) -> Json:

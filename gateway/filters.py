@@ -66,7 +66,8 @@ def transcoder(options: Options, *, print_defaults: bool) -> Json:
         services=list(options.contract.services),
         convert_grpc_status=True,
         match_incoming_request_route=True,
-        print_options={"always_print_primitive_fields": print_defaults},
+        # A stream of answers is server-sent events, which browsers read by themselves.
+        print_options={"always_print_primitive_fields": print_defaults, "stream_sse_style_delimited": True},
         request_validation_options=dict.fromkeys(VALIDATIONS, True),
         max_request_body_size=largest,
         max_response_body_size=8 * largest,

@@ -70,6 +70,8 @@ def _unambiguous(path: PathTemplate) -> Json:
 
 
 def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
+    # A stream may have nothing to say for long; other calls are bounded by their deadline, far below the listener's.
+    idle = {"idle_timeout": duration(method.deadline + MARGIN)} if method.server_streaming else {}
     return {
         "name": method.full_name,
         "match": match,
@@ -77,6 +79,7 @@ def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
         "route": {
             "cluster": method.domain,
             "timeout": duration(method.deadline + MARGIN),
+            **idle,
             "retry_policy": retry_policy(method.idempotency, options.settings.retries),
         },
         "typed_per_filter_config": tokens.demands(method.access),

@@ -27,6 +27,7 @@ class Certificate:
     begin: dt.datetime
     end: dt.datetime
     kept: dt.datetime
+    serial: str
 
     @property
     def renew_at(self) -> dt.datetime:
@@ -64,7 +65,8 @@ class Files:
         (spiffe_id,) = names.get_values_for_type(x509.UniformResourceIdentifier)
         also = tuple(names.get_values_for_type(x509.DNSName))
         kept = dt.datetime.fromtimestamp(self.certificate.stat().st_mtime, dt.UTC)
-        return Certificate(spiffe_id, also, leaf.not_valid_before_utc, leaf.not_valid_after_utc, kept)
+        begin, end, serial = leaf.not_valid_before_utc, leaf.not_valid_after_utc, f"{leaf.serial_number:x}"
+        return Certificate(spiffe_id, also, begin, end, kept, serial)
 
     def is_signed_by(self, signer: bytes) -> bool:
         """Tell whether the certificate kept here was signed by this one, PEM."""

@@ -16,6 +16,7 @@ from mesh import context, errors, headers, metrics, status
 from mesh.budget import Budget
 from mesh.contract import Contract, MethodPolicy
 from mesh.hedging import Hedged
+from mesh.tracing import traceparent
 
 Stub = TypeVar("Stub")
 Interceptors = tuple[grpc.aio.ClientInterceptor, ...]
@@ -129,6 +130,8 @@ class _Calling:
         found = [(headers.REQUEST_ID, call.request_id or context.new_request_id())]
         if call.claims and not self._as_service:
             found.append((headers.CLAIMS, call.claims))
+        if trace := traceparent():
+            found.append((headers.TRACEPARENT, trace))
         return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """What the contracts say about each method, read from the built descriptors: the source of every rule about calls."""
 
 import enum
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,12 +9,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from google.api import annotations_pb2, http_pb2
-from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodDescriptorProto
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto
 
 from ordermesh.options.v1 import options_pb2
 
 DESCRIPTORS = Path(__file__).resolve().parents[1] / "build" / "descriptors.binpb"
 OUR_PACKAGES = "ordermesh."
+MESH_PACKAGE = "ordermesh.mesh.v1"
+"""What every process serves about itself: no name in the mesh leads to it, so it is not among the services."""
+
+_VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]*)?")
 
 
 class ContractError(Exception):
@@ -84,18 +90,36 @@ class MethodPolicy:
         return domain_of(self.service)
 
 
-class Contract:
-    """The policies of all methods of all our services."""
+_NONE: Mapping[str, MethodPolicy] = MappingProxyType({})
 
-    def __init__(self, methods: Mapping[str, MethodPolicy]) -> None:
+
+class Contract:
+    """The policies of all methods of some services: of all of ours, or of those that a process has to do with."""
+
+    def __init__(self, methods: Mapping[str, MethodPolicy] = _NONE) -> None:
         """Take the policies by gRPC path."""
-        self._methods = MappingProxyType(dict(methods))
+        self._methods = dict(methods)
 
     @classmethod
     def load(cls, descriptors: Path = DESCRIPTORS) -> "Contract":
         """Read a FileDescriptorSet. Raises ContractError; FileNotFoundError before `make proto` has run."""
         files = FileDescriptorSet.FromString(descriptors.read_bytes())
         return cls({policy.full_name: policy for policy in _policies(files)})
+
+    def learn(self, service: str) -> None:
+        """Read a service from its generated module, whoever wrote it. Raises ContractError.
+
+        Raises LookupError for a service whose module has not been imported.
+        """
+        try:
+            descriptor = descriptor_pool.Default().FindServiceByName(service)
+        except KeyError as unknown:
+            message = f"no contract has a service {service}: is its generated module imported?"
+            raise LookupError(message) from unknown
+        described = ServiceDescriptorProto()
+        descriptor.CopyToProto(described)
+        policies = (_policy(service, method) for method in described.method)
+        self._methods |= {policy.full_name: policy for policy in policies}
 
     @property
     def methods(self) -> tuple[MethodPolicy, ...]:
@@ -113,13 +137,17 @@ class Contract:
 
 
 def domain_of(service: str) -> str:
-    """Give the name by which the mesh knows a service: the domain in its package `ordermesh.<domain>.v1`."""
-    return service.split(".")[1]
+    """Give the name by which the mesh knows a service: the last part of its package that is no version.
+
+    It is `order` for ordermesh.order.v1.OrderService, and `loyalty` for loyalty.LoyaltyService.
+    """
+    package = service.split(".")[:-1]
+    return next(part for part in reversed(package) if not _VERSION.fullmatch(part))
 
 
 def _policies(files: FileDescriptorSet) -> Iterator[MethodPolicy]:
     for file in files.file:
-        if not file.package.startswith(OUR_PACKAGES):
+        if not file.package.startswith(OUR_PACKAGES) or file.package == MESH_PACKAGE:
             continue
         for service in file.service:
             for method in service.method:

@@ -24,8 +24,9 @@ Method = Callable[[Any, Any], Any]
 Handler = Any
 """grpc's RpcMethodHandler, whose types say less than what is used of it."""
 
-OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
-"""What Consul's checks and tools call; they tell no more than that the service is there and its public contract."""
+OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.", "/envoy.service.discovery.")
+"""What Consul's checks and tools call, which tells no more than that the service is there and its public contract; and
+what the control plane tells every member."""
 
 RETRY_AFTER = timedelta(seconds=1)
 END = object()

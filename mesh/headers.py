@@ -20,3 +20,6 @@ RETRY_PUSHBACK = "grpc-retry-pushback-ms"
 
 EDGE = "edge"
 """The service name in the edge's certificate. It speaks for end users and never for itself."""
+
+OPERATOR = "operator"
+"""The service name in the certificate of whoever looks after the mesh; it is shown what processes believe."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as grpc_health
@@ -27,17 +27,29 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 class Health:
     """Runs the checks over and over. Every service of the process shares one verdict."""
 
-    def __init__(self, services: tuple[str, ...]) -> None:
-        """`services`: full names; the empty name, which stands for the process, is added."""
+    def __init__(self) -> None:
+        """At first it speaks for the process as a whole, which goes by the empty name."""
         self.servicer = grpc_health.HealthServicer()
-        self._names = ("", *services)
+        self._names = [""]
         self._checks: dict[str, Check] = {}
         self._failing: Mapping[str, str] | None = None
+        self.news = asyncio.Event()
+        """Set when the complaints have changed; cleared by whoever hears of it."""
 
     @property
     def serving(self) -> bool:
         """The verdict of the last look; False before the first."""
         return self._failing == {}
+
+    @property
+    def complaints(self) -> Mapping[str, str]:
+        """What the last look found, by dependency; an empty text for one that is well."""
+        failing = self._failing or {}
+        return {name: failing.get(name, "") for name in self._checks}
+
+    def speaks_for(self, services: Iterable[str]) -> None:
+        """Answer for services, too, by their full names."""
+        self._names += services
 
     def add(self, name: str, check: Check) -> None:
         """`check` raises when the dependency can't be used."""
@@ -69,6 +81,7 @@ class Health:
         if failing != self._failing:
             _log.warning("not healthy", failing=failing) if failing else _log.info("healthy")
             self._failing = failing
+            self.news.set()
             await self._publish(NOT_SERVING if failing else SERVING)
 
     async def leave(self) -> None:

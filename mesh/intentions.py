@@ -82,10 +82,14 @@ class Intentions:
         """Without `rules`, nothing is known yet."""
         self._rules = rules
 
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules by source; none before Consul was heard."""
+        return self._rules or {}
+
     def allow(self, source: str, method: str, *, for_user: bool = False) -> bool:
         """Whether `source` may call the method. A rule for a source goes before the one for anybody."""
-        rules = self._rules or {}
-        rule = rules.get(source) or rules.get(ANYBODY)
+        rule = self.rules.get(source) or self.rules.get(ANYBODY)
         return rule is not None and rule.allows(method, for_user=for_user)
 
     async def check(self) -> None:

@@ -1,5 +1,8 @@
 """Who is calling, by the certificate shown in the handshake, and whether an intention lets them in, for whom."""
 
+import functools
+import time
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mesh import errors
@@ -11,6 +14,16 @@ _log = get_logger(__name__)
 
 SPIFFE_ID = "peer_spiffe_id"
 """The key under which gRPC tells a server the SPIFFE ID of its peer."""
+
+
+@dataclass(slots=True)
+class Visits:
+    """How often one caller was let in and turned away; `last_time` in seconds since 1970, `last_method` its path."""
+
+    admitted: int = 0
+    refused: int = 0
+    last_time: float = 0.0
+    last_method: str = ""
 
 
 class Peers(Protocol):
@@ -25,15 +38,21 @@ class CertifiedPeers:
 
     def __init__(self, domain: TrustDomain, intentions: Intentions) -> None:
         """`intentions` are those of the service that is called."""
-        self._domain = domain
         self._intentions = intentions
+        self._service_of = functools.lru_cache(domain.service_of)
+        self.visits: dict[str, Visits] = {}
+        """By caller; those without an identity in this mesh have the empty name."""
 
     def caller_of(self, servicer_context: Any, method: str, *, for_user: bool) -> str:  # noqa: ANN401 - as above
         """Return the service that calls `method`, maybe for a user. Raises Unauthenticated, PermissionDenied."""
         shown = (servicer_context.auth_context().get(SPIFFE_ID) or (b"",))[0].decode()
-        caller = self._domain.service_of(shown)
+        caller = self._service_of(shown)
+        visits = self.visits.get(caller) or self.visits.setdefault(caller, Visits())
+        visits.last_time, visits.last_method = time.time(), method
         if caller and self._intentions.allow(caller, method, for_user=for_user):
+            visits.admitted += 1
             return caller
+        visits.refused += 1
         refusal = self._refusal(caller, method, for_user=for_user)
         _log.warning("a peer was refused", peer=shown, address=servicer_context.peer(), reason=refusal.reason)
         raise refusal

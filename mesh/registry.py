@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import urllib.parse
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import ClientError
 from consul import Check
 from consul.aio import Consul
 from consul.exceptions import ConsulException
 
+from mesh.advertisement import REPORT, TAG, written
+from mesh.contract import MethodPolicy
+from mesh.health import Health
 from mesh.settings import MeshSettings
 from mesh.telemetry import get_logger
 
@@ -18,64 +22,97 @@ _log = get_logger(__name__)
 # An instance that hangs is out of everybody's list after the sum of both at the latest.
 CHECK_INTERVAL = "1s"
 CHECK_TIMEOUT = "1500ms"
-# Consul's own minimum: an instance that died without a word is gone after a minute.
+# One that died without a word stops reporting, and is gone a minute after this; 1 min is Consul's own minimum.
+REPORT_TTL = "30s"
 FORGET_AFTER = "1m"
 # The agent shows its own certificate. It asks for none by name: ours name a service, not a host.
 TLS = {"use_tls": True, "tls_skip_verify": True}
-LOOK_SECONDS = 15.0
+REPORT_SECONDS = 10.0
 RETRY_SECONDS = 1.0
+LONGEST_NOTE = 2000
 PATIENCE_SECONDS = 5.0
 
 FAILURES = (ConsulException, ClientError, OSError, TimeoutError)
 
 
 class Registry:
-    """Registers one instance. An agent that is away, or that has forgotten us, is asked again until it knows us."""
+    """Registers one instance. An agent that is away, or that has forgotten us, is told again until it knows us.
 
-    def __init__(self, settings: MeshSettings, healthy: Callable[[], bool]) -> None:
-        """`healthy` says what the first check would find, so that a healthy instance need not wait for it."""
+    Consul keeps two checks of it. The first asks for its health over gRPC, and decides whether it is sent calls. The
+    second is its own report, which names what is missing; whoever is sick but alive stays listed, with the reason.
+    """
+
+    def __init__(self, settings: MeshSettings, health: Health, methods: Iterable[MethodPolicy] = ()) -> None:
+        """`methods` are those that it serves to the mesh."""
         self._settings = settings
-        self._healthy = healthy
+        self._health = health
+        self._methods = tuple(methods)
+        self._started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self._report_id = f"{settings.instance}{REPORT}"
+        # The agent may know an earlier process by our name, which it was kept from taking back.
+        self._registered = False
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Stay registered until stopped, then leave."""
         async with _agent(self._settings) as agent:
             while not stop.is_set():
-                known = await self._ensure(agent)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), LOOK_SECONDS if known else RETRY_SECONDS)
+                told = await self._tell(agent)
+                await _first_of(stop, self._health.news, REPORT_SECONDS if told else RETRY_SECONDS)
+                self._health.news.clear()
             await self._leave(agent)
 
-    async def _ensure(self, agent: Consul) -> bool:
+    async def _tell(self, agent: Consul) -> bool:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                if not await self._known(agent):
+                if not (self._registered and await self._report(agent)):
                     await self._register(agent)
+                    self._registered = True
+                    await self._report(agent)
                     _log.info("registered in Consul", instance=self._settings.instance)
         except FAILURES as failure:
             _log.warning("Consul's agent can't be told about us", error=str(failure) or type(failure).__name__)
             return False
         return True
 
-    async def _known(self, agent: Consul) -> bool:
-        found = await agent.agent.services()
-        return self._settings.instance in found
+    async def _report(self, agent: Consul) -> bool:
+        """Say how we are, and so that we are. False when the agent doesn't know us, or not any more."""
+        checks = agent.agent.check
+        complaints = self._health.complaints
+        failing = "; ".join(f"{name}: {complaint}" for name, complaint in complaints.items() if complaint)
+        if failing:
+            return bool(await checks.ttl_warn(self._report_id, notes=failing[:LONGEST_NOTE]))
+        return bool(await checks.ttl_pass(self._report_id, notes=f"well: {', '.join(complaints) or 'needs nobody'}"))
 
     async def _register(self, agent: Consul) -> None:
         own = self._settings
-        address = f"{own.host}:{own.port}"
+        report = {"CheckID": self._report_id, "Name": "What it needs, by its own report", **Check.ttl(REPORT_TTL)}
         await agent.agent.service.register(
             own.service,
             service_id=own.instance,
             address=own.host,
             port=own.port,
-            check={
-                **Check.grpc(address, CHECK_INTERVAL, timeout=CHECK_TIMEOUT, deregister=FORGET_AFTER, **TLS),
-                "status": "passing" if self._healthy() else "critical",
+            tags=[TAG] if self._methods else [],
+            check=self._health_check(),
+            extra_checks=[{**report, "DeregisterCriticalServiceAfter": FORGET_AFTER, "Status": "passing"}],
+            meta={
+                "version": own.version,
+                "zone": own.zone,
+                "metrics_port": str(own.metrics_port),
+                "started": self._started,
+                **written(self._methods),
             },
-            meta={"version": own.version, "zone": own.zone, "metrics_port": str(own.metrics_port)},
             replace_existing_checks=True,
         )
+
+    def _health_check(self) -> dict[str, object]:
+        """Have Consul ask us; what the first answer will be is known, so that nobody need wait for it."""
+        address = f"{self._settings.host}:{self._settings.port}"
+        return {
+            **Check.grpc(address, CHECK_INTERVAL, timeout=CHECK_TIMEOUT, **TLS),
+            "CheckID": f"{self._settings.instance}-health",
+            "Name": "Whether it serves, asked over gRPC",
+            "Status": "passing" if self._health.serving else "critical",
+        }
 
     async def _leave(self, agent: Consul) -> None:
         try:
@@ -96,3 +133,10 @@ async def _agent(settings: MeshSettings) -> AsyncIterator[Consul]:
         yield agent
     finally:
         await agent.close()
+
+
+async def _first_of(stop: asyncio.Event, news: asyncio.Event, seconds: float) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in (stop, news)]
+    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for each in waiting:
+        each.cancel()

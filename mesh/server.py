@@ -14,19 +14,22 @@ import uvloop
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from mesh import introspection
 from mesh.client import Clients
-from mesh.contract import Contract
+from mesh.contract import Contract, MethodPolicy
 from mesh.gate import Gate
 from mesh.health import Check, Health
 from mesh.identity import joined
 from mesh.intentions import Intentions
+from mesh.introspection import Introspection
 from mesh.peers import CertifiedPeers
 from mesh.registry import Registry
 from mesh.runtime_settings import Flag, RuntimeSettings, V
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
-from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptor
+from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptors
 from mesh.xds import write_bootstrap
+from ordermesh.mesh.v1.introspection_service_pb2_grpc import add_IntrospectionServiceServicer_to_server
 
 _log = get_logger(__name__)
 
@@ -65,7 +68,7 @@ class Application:
         """Made by `run`."""
         self.settings = settings
         self.services: dict[str, Callable[[grpc.aio.Server], None]] = {}
-        self.checks: dict[str, Check] = {}
+        self.health = Health()
         self.workers: dict[str, Worker] = {}
         self._contract = contract
         self._clients = clients
@@ -78,18 +81,23 @@ class Application:
 
     def serve(self, servicer: object, add: Callable[[Any, grpc.aio.Server], None], service: str) -> None:
         """Serve a contract; `add` is the generated add_…_to_server, `service` the full name. Raises LookupError."""
-        if service not in self._contract.services:
-            message = f"no contract has a service {service}; run `make proto`"
-            raise LookupError(message)
+        self._contract.learn(service)
         self.services[service] = lambda server: add(servicer, server)
 
+    @property
+    def methods(self) -> tuple[MethodPolicy, ...]:
+        """What is served to the mesh: all but what every process serves."""
+        served = self.services.keys() - {introspection.SERVICE}
+        return tuple(method for method in self._contract.methods if method.service in served)
+
     def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str, *, as_service: bool = False) -> Stub:
-        """Return a stub held to its contract; see mesh.client."""
+        """Return a stub held to its contract; see mesh.client. Raises LookupError."""
+        self._contract.learn(service)
         return self._clients.client(stub, service, as_service=as_service)
 
     def add_check(self, name: str, check: Check) -> None:
         """Let health depend on `check`, which raises when the dependency can't be used."""
-        self.checks[name] = check
+        self.health.add(name, check)
 
     def flag(self, name: str, default: V) -> Flag[V]:
         """Declare a feature flag, which operators set at run time; call it to read it. See mesh.runtime_settings."""
@@ -111,7 +119,7 @@ def run(name: str, build: Build) -> None:
 async def _run(settings: MeshSettings, build: Build) -> None:
     configure_logging(settings.log_level, settings.service)
     tracing = configure_tracing(settings)
-    contract = Contract.load()
+    contract = Contract()
     metrics_server, _ = prometheus_client.start_http_server(settings.metrics_port, settings.host)
     async with AsyncExitStack() as stack:
         stack.callback(metrics_server.shutdown)
@@ -128,19 +136,20 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         application.background("intentions", lambda stop: intentions.keep(settings, stop))
         application.background("settings", runtime.keep)
         peers = CertifiedPeers(identity.domain, intentions)
+        told = Introspection(settings, identity, application.health, intentions, peers)
+        application.serve(told, add_IntrospectionServiceServicer_to_server, introspection.SERVICE)
         gate = Gate(contract, peers, settings.max_calls, settings.max_streams)
         # Clients come back to whoever is there by then, and show the certificate they have by then.
         age = ("grpc.max_connection_age_ms", round(settings.connection_max_age_seconds * 1000))
-        server = grpc.aio.server(interceptors=(server_interceptor(tracing), gate), options=(*SERVER_OPTIONS, age))
+        interceptors = (*server_interceptors(tracing), gate)
+        server = grpc.aio.server(interceptors=interceptors, options=(*SERVER_OPTIONS, age))
         server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
         await _serve(application, server, gate, _stop_on_signals())
 
 
 async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, stop: asyncio.Event) -> None:
-    settings = application.settings
-    health = Health(tuple(application.services))
-    for name, check in application.checks.items():
-        health.add(name, check)
+    settings, health = application.settings, application.health
+    health.speaks_for(application.services)
     _add_services(application, server, health)
     await server.start()
     _log.info("serving", address=f"{settings.host}:{settings.port}", version=settings.version)
@@ -151,7 +160,7 @@ async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, 
             tasks.create_task(_keep_running(name, worker, workers_end)) for name, worker in application.workers.items()
         ]
         await health.settle()
-        registry = tasks.create_task(Registry(settings, lambda: health.serving).keep(stop))
+        registry = tasks.create_task(Registry(settings, health, application.methods).keep(stop))
         tasks.create_task(health.follow(checks_end))
         await stop.wait()
         await registry

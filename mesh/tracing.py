@@ -1,11 +1,11 @@
 """Traces by OpenTelemetry's own gRPC instrumentation. Without a place to send spans to, only their context travels.
 
-The latter by interceptors of our own: the instrumentation would begin a span, and end it, for nobody to see. An empty
-call takes 331 µs of both sides' CPU with it, 234 with ours, 212 with neither.
+The latter by ourselves: the instrumentation would begin a span, and end it, for nobody to see. An empty call takes 331
+µs of both sides' CPU with it, and 212 without.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+import re
+from collections.abc import Sequence
 
 import grpc
 from opentelemetry import context, trace
@@ -16,14 +16,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 
-from mesh.headers import TRACEPARENT
 from mesh.settings import MeshSettings
 
 _IDS = RandomIdGenerator()
-_TRACE_CONTEXT = TraceContextTextMapPropagator()
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+"""W3C Trace Context, of this version or a later one."""
 
 
 def configure_tracing(settings: MeshSettings) -> TracerProvider:
@@ -42,18 +41,17 @@ def sample(provider: TracerProvider, ratio: float) -> None:
         provider.sampler.adjust(ratio)
 
 
-def server_interceptor(provider: TracerProvider) -> grpc.aio.ServerInterceptor:
-    """Return what continues, or begins, the trace of each call served."""
+def server_interceptors(provider: TracerProvider) -> tuple[grpc.aio.ServerInterceptor, ...]:
+    """Return what makes a span of each call served; without one the gate goes on with the trace, by `go_on_with`."""
     if provider.sampler is ALWAYS_OFF:
-        return _Continuing()
-    interceptor: grpc.aio.ServerInterceptor = aio_server_interceptor(provider)  # type: ignore[no-untyped-call]
-    return interceptor
+        return ()
+    return (aio_server_interceptor(provider),)  # type: ignore[no-untyped-call]
 
 
 def client_interceptors(provider: TracerProvider) -> tuple[grpc.aio.ClientInterceptor, ...]:
-    """Return what hands the trace on with each call made."""
+    """Return what makes a span of each call made; the trace itself is handed on by mesh.client."""
     if provider.sampler is ALWAYS_OFF:
-        return (_HandingOn(),)
+        return ()
     return tuple(aio_client_interceptors(provider))  # type: ignore[no-untyped-call]
 
 
@@ -93,47 +91,21 @@ class _AdjustableSampler(Sampler):
         return "adjustable ratio"
 
 
-class _Continuing(grpc.aio.ServerInterceptor):
-    """Makes the caller's trace that of the call served, or begins one that nobody records."""
+def go_on_with(present: str) -> None:
+    """Make the caller's trace that of this task, or begin one that nobody records; a span that is there already stays.
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:  # noqa: ANN401 - grpc's own handlers
-        metadata = dict(handler_call_details.invocation_metadata or ())
-        # gRPC serves each call in a task of its own, so what is set here ends with it.
-        context.attach(_continued(str(metadata.get(TRACEPARENT, ""))))
-        return await continuation(handler_call_details)
-
-
-class _HandingOn(grpc.aio.UnaryUnaryClientInterceptor):
-    """Tells the callee which trace the call belongs to."""
-
-    async def intercept_unary_unary(
-        self,
-        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]],
-        client_call_details: grpc.aio.ClientCallDetails,
-        request: object,
-    ) -> Any:  # noqa: ANN401 - grpc's own calls
-        if present := traceparent():
-            client_call_details = grpc.aio.ClientCallDetails(
-                client_call_details.method,
-                client_call_details.timeout,
-                grpc.aio.Metadata(*(client_call_details.metadata or ()), (TRACEPARENT, present)),
-                client_call_details.credentials,
-                client_call_details.wait_for_ready,
-            )
-        return await continuation(client_call_details, request)
-
-
-def _continued(present: str) -> context.Context:
-    if present:
-        found = _TRACE_CONTEXT.extract({TRACEPARENT: present})
-        if trace.get_current_span(found).get_span_context().is_valid:
-            return found
-    begun = trace.SpanContext(_IDS.generate_trace_id(), _IDS.generate_span_id(), is_remote=False)
-    return trace.set_span_in_context(trace.NonRecordingSpan(begun))
+    The instrumentation's own propagator takes five times as long.
+    """
+    if trace.get_current_span().get_span_context().is_valid:
+        return
+    found = _TRACEPARENT.fullmatch(present)
+    ids = (int(found[1], 16), int(found[2], 16)) if found else (0, 0)
+    if not all(ids):
+        ids = (_IDS.generate_trace_id(), _IDS.generate_span_id())
+    flags = trace.TraceFlags(int(found[3], 16)) if found else trace.TraceFlags.get_default()
+    span = trace.SpanContext(*ids, is_remote=bool(found), trace_flags=flags)
+    # gRPC serves each call in a task of its own, so what is set here ends with it.
+    context.attach(trace.set_span_in_context(trace.NonRecordingSpan(span)))
 
 
 def _sampler(settings: MeshSettings) -> Sampler:

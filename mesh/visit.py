@@ -16,7 +16,7 @@ import grpc
 from mesh import context, errors, headers, metrics, status
 from mesh.budget import Budget
 from mesh.telemetry import get_logger
-from mesh.tracing import traceparent
+from mesh.tracing import go_on_with, traceparent
 
 _log = get_logger("rpc")
 
@@ -51,6 +51,7 @@ class Visit:
         """Begin; gRPC serves each call in a task of its own, so what is set here ends with it."""
         metrics.serving(self._method).inc()
         context.enter(self._call)
+        go_on_with(self.metadata.get(headers.TRACEPARENT, ""))
         self._context.set_trailing_metadata(((headers.REQUEST_ID, self._request_id),))
         if headers.PREVIOUS_ATTEMPTS not in self.metadata:
             self._retries.count()

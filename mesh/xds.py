@@ -16,14 +16,15 @@ REFRESH = "1s"
 def write_bootstrap(settings: MeshSettings, files: Files) -> Path:
     """Write the bootstrap file beside the certificate."""
     path = files.folder / FILE
-    path.write_text(json.dumps(_bootstrap(settings, files), indent=1), encoding="utf-8")
+    path.write_text(json.dumps(bootstrap(settings, files), indent=1), encoding="utf-8")
     return path
 
 
-def _bootstrap(settings: MeshSettings, files: Files) -> dict[str, object]:
-    """All replicas stand in one address: gRPC moves on to the next of an address at once.
+def bootstrap(settings: MeshSettings, files: Files) -> dict[str, object]:
+    """Say where the control plane is and who we are.
 
-    To a second entry of `xds_servers` it turns only for resources that it has never seen.
+    All replicas stand in one address: gRPC moves on to the next of an address at once. To a second entry of
+    `xds_servers` it turns only for resources that it has never seen.
     """
     watched = {
         "certificate_file": str(files.certificate),

@@ -10,6 +10,14 @@ dlq: proto ## Events a service could not handle (t=order-events do=list|show|rep
 	@ORDERMESH_ENV_FILE=$(STACK)/env/$(or $(s),notification).env $(PYTHON) -m services.common.dead_letters \
 	  --service $(or $(s),notification) $(or $(do),list) $(t) $(id)
 
+.PHONY: rebuild
+rebuild: proto ## Rebuild every order from its events and compare; fails if one differs
+	@ORDERMESH_ENV_FILE=$(STACK)/env/order.env $(PYTHON) -m services.order.rebuild
+
+.PHONY: stuck
+stuck: proto ## List orders that are on their way for too long
+	@ORDERMESH_ENV_FILE=$(STACK)/env/order.env $(PYTHON) -m services.order.stuck
+
 .PHONY: stock-audit
 stock-audit: proto ## Whether the stock's books balance: ledger, levels, reservations and events
 	@ORDERMESH_ENV_FILE=$(STACK)/env/inventory.env $(PYTHON) -m services.inventory.audit

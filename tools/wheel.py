@@ -1,4 +1,4 @@
-"""Builds dist/ordermesh_contracts-<version>-py3-none-any.whl from the generated stubs, for other teams."""
+"""Builds the two wheels for other teams into dist/: the contracts, and what makes a process a member of the mesh."""
 
 import re
 import shutil
@@ -8,46 +8,93 @@ import tomllib
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-TEMPLATES = CHECKOUT / "packaging" / "contracts"
-TREE = CHECKOUT / "build" / "wheel"
+PACKAGING = CHECKOUT / "packaging"
+TREES = CHECKOUT / "build" / "wheel"
+DIST = CHECKOUT / "dist"
+WITHOUT_CODE = shutil.ignore_patterns("__pycache__")
+# These need Envoy's messages, and whoever runs the mesh runs them from the checkout.
+PLATFORM_ONLY = ("control_plane", "operator")
+MESH_NEEDS = (
+    "aiohttp",
+    "cryptography",
+    "grpcio",
+    "grpcio-health-checking",
+    "grpcio-reflection",
+    "grpcio-status",
+    "googleapis-common-protos",
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "opentelemetry-exporter-otlp-proto-grpc",
+    "opentelemetry-instrumentation-grpc",
+    "prometheus-client",
+    "protobuf",
+    "protovalidate",
+    "py-consul",
+    "pydantic",
+    "pydantic-settings",
+    "structlog",
+    "uvloop",
+)
 
 
-def values() -> dict[str, str]:
-    """What the templates leave open; versions and requirements are those of the project itself."""
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    requirements = {re.split(r"[\[<>=]", line)[0]: line for line in project["dependencies"]}
-    return {
-        "@VERSION@": project["version"],
-        "@GRPCIO@": requirements["grpcio"],
-        "@PROTOBUF@": requirements["protobuf"],
-        "@GOOGLEAPIS@": requirements["googleapis-common-protos"],
-        "@EXAMPLE@": (CHECKOUT / "docs" / "client-example.py").read_text().rstrip(),
-    }
+def project() -> dict[str, str]:
+    """Give the version of the project under `version`, and its requirements by their names."""
+    read = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    return {"version": read["version"], **{re.split(r"[\[<>=]", line)[0]: line for line in read["dependencies"]}}
 
 
-def lay_out() -> None:
-    """Put the generated packages, the filled-in templates and the licence into one source tree."""
-    shutil.rmtree(TREE, ignore_errors=True)
-    shutil.copytree(CHECKOUT / "build" / "stubs", TREE / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(CHECKOUT / "LICENSE", TREE / "LICENSE")
-    filled = values()
-    for template in TEMPLATES.iterdir():
+def contracts() -> None:
+    """Lay out the stubs, with the protos that other teams' contracts import."""
+    tree, known = TREES / "contracts", project()
+    shutil.copytree(CHECKOUT / "build" / "stubs", tree / "src", ignore=WITHOUT_CODE)
+    for root in (CHECKOUT / "proto", CHECKOUT / "third_party" / "protovalidate"):
+        for proto in root.rglob("*.proto"):
+            shutil.copyfile(proto, tree / "src" / proto.relative_to(root))
+    wanted = [known[name] for name in ("grpcio", "protobuf", "googleapis-common-protos")]
+    example = (CHECKOUT / "docs" / "client-example.py").read_text()
+    _fill("contracts", known["version"], wanted, {"@EXAMPLE@": example})
+
+
+def mesh() -> None:
+    """Lay out what a process of another team runs of the mesh."""
+    tree, known = TREES / "mesh", project()
+    left_out = shutil.ignore_patterns("__pycache__", *PLATFORM_ONLY)
+    shutil.copytree(CHECKOUT / "mesh", tree / "src" / "mesh", ignore=left_out)
+    (tree / "src" / "mesh" / "py.typed").touch()
+    wanted = [known[name] for name in MESH_NEEDS] + [f"ordermesh-contracts=={known['version']}"]
+    examples = {"@EXAMPLE@": "service-example.py", "@CONTRACT@": "service-example.proto"}
+    texts = {name: (CHECKOUT / "docs" / file).read_text() for name, file in examples.items()}
+    _fill("mesh", known["version"], wanted, texts)
+
+
+def _fill(name: str, version: str, requirements: list[str], texts: dict[str, str]) -> None:
+    """Add the filled-in templates and the licence."""
+    shutil.copyfile(CHECKOUT / "LICENSE", TREES / name / "LICENSE")
+    quoted = ", ".join(f'"{each}"' for each in requirements)
+    filled = {"@VERSION@": version, "@REQUIREMENTS@": quoted, **{key: text.rstrip() for key, text in texts.items()}}
+    for template in (PACKAGING / name).iterdir():
         text = template.read_text()
-        for name, value in filled.items():
-            text = text.replace(name, value)
-        (TREE / template.name).write_text(text)
+        for key, value in filled.items():
+            text = text.replace(key, value)
+        (TREES / name / template.name).write_text(text)
 
 
-def main() -> None:
-    """Lay out the tree and build it without fetching anything."""
-    lay_out()
-    output = CHECKOUT / "dist"
-    options = ["--wheel", "--no-isolation", "--outdir", str(output)]
-    command = [sys.executable, "-m", "build", *options, str(TREE)]
+def build(name: str) -> None:
+    """Build a laid out tree without fetching anything."""
+    options = ["--wheel", "--no-isolation", "--outdir", str(DIST)]
+    command = [sys.executable, "-m", "build", *options, str(TREES / name)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         sys.exit(built.stdout + built.stderr)
-    print(*sorted(file.relative_to(CHECKOUT) for file in output.glob("*.whl")), sep="\n")
+
+
+def main() -> None:
+    """Build both anew."""
+    shutil.rmtree(TREES, ignore_errors=True)
+    for lay_out in (contracts, mesh):
+        lay_out()
+        build(lay_out.__name__)
+    print(*sorted(file.relative_to(CHECKOUT) for file in DIST.glob("*.whl")), sep="\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ down: venv ## Stop everything; the data stays in .run
 status: venv ## How every program is, and what memory it takes
 	@$(NATIVE) status
 
+.PHONY: mesh
+mesh: venv xds ## What every process of the mesh believes: make mesh [s=order] [json=1]
+	@$(NATIVE) mesh $(if $(s),--service $(s)) $(if $(json),--json)
+
 .PHONY: logs
 logs: venv ## The log of one program as it comes: make logs s=order
 	@$(NATIVE) logs $(s) -f

@@ -48,11 +48,12 @@ class ServiceTopology:
 
 @dataclass(frozen=True, slots=True)
 class MeshTopology:
-    """The names of the mesh, and how many control planes serve it."""
+    """The names of the mesh, how many control planes serve it, and where the dashboard of a service is."""
 
     datacenter: str
     zone: str
     control_plane_replicas: int
+    dashboard: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,15 @@ CONTROL_PLANE = "control-plane"
 EDGE = "edge"
 CONNECT = "connect"
 OPERATOR = "operator"
+CONSUL_HOLDERS = (AGENT, CONTROL_PLANE, EDGE, OPERATOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
     """What processes prove themselves with; printing it shows no value, so that a log line cannot leak one.
 
-    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE
-    or EDGE; `kafka_passwords` by user: a service, CONNECT, OPERATOR or a consumer of another team;
+    `database_passwords` is keyed by role name, `consul_tokens` by holder: a service, AGENT, CONTROL_PLANE, EDGE
+    or OPERATOR; `kafka_passwords` by user: a service, CONNECT, OPERATOR or a consumer of another team;
     `valkey_passwords` by service.
     """
 
@@ -84,7 +85,7 @@ def _completed(kept: Mapping[str, Any], services: tuple[str, ...], consumers: tu
         "kafka_passwords": {user: _password() for user in (CONNECT, OPERATOR, *services, *consumers)},
         "valkey_passwords": {service: _password() for service in services},
         "consul_management_token": str(uuid.uuid4()),
-        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (AGENT, CONTROL_PLANE, EDGE, *services)},
+        "consul_tokens": {holder: str(uuid.uuid4()) for holder in (*CONSUL_HOLDERS, *services)},
         "gossip_key": _key(),
         "admin_password": _password(),
         "supervisor_password": _password(),

@@ -31,7 +31,9 @@ function show(api) {
   const operations = Object.entries(api.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([verb, operation]) => [path, verb, operation]));
   for (const tag of api.tags) {
-    main.append(node("h2", { textContent: tag.name }), prose(tag.description));
+    // Consul's UI leads here by the name that the mesh has for the service.
+    const id = tag.name.replace(/Service$/, "").toLowerCase();
+    main.append(node("h2", { id, textContent: tag.name }), prose(tag.description));
     contents.append(node("h3", { textContent: tag.name }));
     for (const [path, verb, operation] of operations.filter(([, , each]) => each.tags.includes(tag.name))) {
       main.append(article(path, verb, operation));

@@ -12,24 +12,30 @@ from collections.abc import AsyncIterator, Coroutine
 import grpc
 import uvloop
 from envoy.service.discovery.v3 import ads_pb2_grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import REGISTRY, start_http_server
 
+from mesh import introspection
 from mesh.blocking_queries import agent_of
 from mesh.contract import Contract
 from mesh.control_plane.ads import AggregatedDiscovery
 from mesh.control_plane.encryption import Identities
+from mesh.control_plane.introspection import ControlPlaneIntrospection
 from mesh.control_plane.methods import methods_of
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.publication import Publication, Publisher
 from mesh.control_plane.settings import ControlPlaneSettings
 from mesh.control_plane.watch import ConsulCatalog, watch
+from mesh.gate import Gate
+from mesh.health import Health
 from mesh.identity import Identity, joined
+from mesh.intentions import Intentions
+from mesh.peers import CertifiedPeers
 from mesh.registry import Registry
 from mesh.runtime_settings import RuntimeSettings
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
+from ordermesh.mesh.v1.introspection_service_pb2_grpc import add_IntrospectionServiceServicer_to_server
 
 NAME = "control-plane"
 
@@ -59,26 +65,38 @@ async def run(settings: ControlPlaneSettings) -> None:
         tasks.create_task(watch(ConsulCatalog(agent), services, publisher.tell, metrics, log))
         tasks.create_task(RuntimeSettings(settings).keep(asyncio.Event()))
         await publication.begun.wait()
-        async with _listening(settings, identity, discovery, publication):
+        intentions, health = Intentions(), Health()
+        tasks.create_task(intentions.keep(settings, asyncio.Event()))
+        peers = CertifiedPeers(identity.domain, intentions)
+        told = ControlPlaneIntrospection(settings, identity, health, intentions, peers).of(discovery, publisher)
+        server = _server(settings, identity, peers)
+        ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)
+        add_IntrospectionServiceServicer_to_server(told, server)
+        async with _listening(settings, server, health, publication):
             log.info("serving", address=f"{settings.host}:{settings.port}")
             await asyncio.Event().wait()
 
 
+def _server(settings: MeshSettings, identity: Identity, peers: CertifiedPeers) -> grpc.aio.Server:
+    """Listen behind the gate, which lets every member to the streams, and operators to all else."""
+    contract = Contract()
+    contract.learn(introspection.SERVICE)
+    server = grpc.aio.server(interceptors=(Gate(contract, peers, settings.max_calls),), options=SERVER_OPTIONS)
+    server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
+    return server
+
+
 @contextlib.asynccontextmanager
 async def _listening(
-    settings: MeshSettings, identity: Identity, discovery: AggregatedDiscovery, publication: Publication
+    settings: MeshSettings, server: grpc.aio.Server, health: Health, publication: Publication
 ) -> AsyncIterator[None]:
     """Serve streams and health, and be seen in Consul; at the end turn new connections away, then let streams end."""
-    server = grpc.aio.server(options=SERVER_OPTIONS)
-    ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)
-    checks = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    for name in ("", SERVICE):
-        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    server.add_secure_port(f"{settings.host}:{settings.port}", identity.server_credentials())
+    health.speaks_for([SERVICE])
+    await health.look()
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     await server.start()
     leaving = asyncio.Event()
-    registered = asyncio.create_task(Registry(settings, lambda: True).keep(leaving))
+    registered = asyncio.create_task(Registry(settings, health).keep(leaving))
     try:
         yield
     finally:

@@ -48,6 +48,8 @@ class Conversation:
         self._control_plane = base_pb2.ControlPlane(identifier=identifier)
         self._subscriptions: dict[ResourceType, Subscription] = {}
         self._responses = 0
+        self.refusals: dict[str, str] = {}
+        """What the client refuses of what it was told last: its reason by type URL."""
         self.node_id = ""
         self.node_cluster = ""
         self._zone = ""
@@ -70,7 +72,9 @@ class Conversation:
             return Meaning.REFUSED if request.HasField("error_detail") else Meaning.STALE
         changed = _resubscribe(known, request.resource_names)
         if request.HasField("error_detail"):
+            self.refusals[request.type_url] = request.error_detail.message
             return Meaning.REFUSED
+        self.refusals.pop(request.type_url, None)
         return Meaning.SUBSCRIBED if changed else Meaning.ACCEPTED
 
     def responses(self, snapshot: Snapshot) -> Iterator[discovery_pb2.DiscoveryResponse]:

@@ -1,6 +1,7 @@
 """What the control plane tells Prometheus about itself."""
 
 from collections import Counter as Tally
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -45,6 +46,19 @@ class Metrics:
             ["type", "meaning"],
             registry=registry,
         )
+
+        self._refusing = Gauge(
+            f"{PREFIX}_refusing",
+            "Connected clients that refuse what they were told last, by the type of it.",
+            ["type"],
+            registry=registry,
+        )
+
+    def refuse(self, types: Iterable[str]) -> None:
+        """Note what is refused at present; a type comes once for each client."""
+        self._refusing.clear()
+        for kind, count in Tally(types).items():
+            self._refusing.labels(kind).set(count)
 
     def consul_heard(self) -> None:
         """Note a complete observation."""

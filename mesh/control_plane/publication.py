@@ -77,6 +77,11 @@ class Publisher:
         self._documents: Documents | None = None
         self._policies = Policies()
 
+    @property
+    def held(self) -> list[str]:
+        """The services whose last instances are kept though Consul lists none."""
+        return sorted(self._world.held) if self._world else []
+
     def tell(self, seen: Observation) -> None:
         """Take an observation in."""
         self._world = world = believe(self._world, seen)

@@ -52,7 +52,8 @@ class Resources:
 
     def snapshot(self, world: World, policies: Policies) -> Snapshot:
         """Describe every known service, also one without instances, so that nobody waits for it."""
-        found = {name: one_for_each_address(world.services.get(name, ())) for name in sorted(self._methods)}
+        names = sorted(self._methods.keys() | world.services.keys())
+        found = {name: one_for_each_address(world.services.get(name, ())) for name in names}
         zones = tuple(sorted({ANYWHERE, *(each.zone for instances in found.values() for each in instances)}))
         described = [
             self._described(name, Causes(instances, policies.of(name), zones)) for name, instances in found.items()
@@ -79,7 +80,7 @@ class Resources:
             ResourceType.CLUSTER: _named(ResourceType.CLUSTER, clusters),
             ResourceType.LISTENER: _named(ResourceType.LISTENER, {service: listener(service, policy)}),
             ResourceType.ROUTES: _named(
-                ResourceType.ROUTES, {service: routes(service, self._methods[service], policy)}
+                ResourceType.ROUTES, {service: routes(service, self._methods_of(service, causes.instances), policy)}
             ),
         }
         edge = _named(ResourceType.CLUSTER, {service: edge_cluster(service, policy, self._identities)})
@@ -91,6 +92,13 @@ class Resources:
                 zone: {ResourceType.CLUSTER: edge, ResourceType.ENDPOINTS: edge_by_zone[zone]} for zone in causes.zones
             },
         )
+
+    def _methods_of(self, service: str, instances: Iterable[Instance]) -> Mapping[str, bool]:
+        """Go by the contract; without one, by what all instances say that say something of a method."""
+        told: dict[str, bool] = {}
+        for path, repeatable in (method for each in instances for method in each.methods):
+            told[path] = told.get(path, True) and repeatable
+        return self._methods.get(service, told)
 
 
 def _endpoints(clusters: Mapping[str, Shares], causes: Causes) -> dict[str, Named]:

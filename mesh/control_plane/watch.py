@@ -8,13 +8,14 @@ a restart.
 import asyncio
 import ipaddress
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 import aiohttp
 import structlog
 
-from mesh import documents
+from mesh import advertisement, documents
+from mesh.advertisement import REPORT, TAG
 from mesh.blocking_queries import Agent, Answer, ConsulUnreadableError, follow
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.policy import Documents
@@ -32,8 +33,8 @@ Entry = Mapping[str, Any]
 class Catalog(Protocol):
     """The questions that are asked of Consul. `index` 0 asks for an answer at once."""
 
-    async def services(self, index: int) -> Answer[Mapping[str, object]]:
-        """Answer with a mapping whose keys are the registered services."""
+    async def services(self, index: int) -> Answer[Mapping[str, Collection[str]]]:
+        """Answer with the registered services, each with its tags."""
 
     async def health(self, service: str, index: int) -> Answer[list[Entry]]:
         """Answer with the entries of a service, each with its Node, Service and Checks."""
@@ -49,12 +50,12 @@ class ConsulCatalog:
         """`agent` is asked."""
         self._agent = agent
 
-    async def services(self, index: int) -> Answer[Mapping[str, object]]:
+    async def services(self, index: int) -> Answer[Mapping[str, Collection[str]]]:
         """Ask which services are registered. A mapping without Consul's own entry is no answer.
 
         Consul always lists itself, except to a token that may not see it and before it has taken the lead.
         """
-        answer: Answer[Mapping[str, object]] = await self._agent.ask("/v1/catalog/services", index)
+        answer: Answer[Mapping[str, Collection[str]]] = await self._agent.ask("/v1/catalog/services", index)
         if "consul" not in answer.body:
             message = "the catalog lists nothing, not even Consul: no leader yet, or a token without service:read"
             raise ConsulUnreadableError(message)
@@ -73,12 +74,19 @@ class ConsulCatalog:
 class Session:
     """One uninterrupted time with Consul. `complete` once every query has been answered."""
 
-    def __init__(self, number: int, catalog: Catalog, services: Iterable[str], tell: Tell) -> None:
-        """Watch the services named; complete observations that bring news go to `tell`."""
+    def __init__(
+        self, number: int, catalog: Catalog, services: Iterable[str], tell: Tell, guests: set[str] | None = None
+    ) -> None:
+        """Watch the services named and the guests; complete observations that bring news go to `tell`.
+
+        Guests are services of other teams, which Consul's catalog marks as such. New ones are added to the set.
+        """
         self._number = number
         self._catalog = catalog
-        self._services = tuple(services)
+        self._services = frozenset(services)
+        self._guests = set() if guests is None else guests
         self._tell = tell
+        self._queries = asyncio.TaskGroup()
         self._readable = False
         self._policies: Documents | None = None
         self._found: dict[str, tuple[Instance, ...]] = {}
@@ -86,26 +94,32 @@ class Session:
     @property
     def complete(self) -> bool:
         """Whether Consul has answered about everything."""
-        return self._readable and self._policies is not None and len(self._found) == len(self._services)
+        watched = len(self._services) + len(self._guests)
+        return self._readable and self._policies is not None and len(self._found) == watched
 
     async def run(self) -> None:
         """Follow everything until a query fails; the failures arrive as an ExceptionGroup."""
-        async with asyncio.TaskGroup() as queries:
+        async with self._queries as queries:
             queries.create_task(follow(self._catalog.services, self._heard_from_catalog))
             queries.create_task(follow(self._catalog.policies, self._heard_policies))
-            for service in self._services:
+            for service in (*self._services, *self._guests):
                 queries.create_task(self._follow(service))
 
     async def _follow(self, service: str) -> None:
         def heard(entries: list[Entry]) -> None:
-            found = instances(entries)
+            found = instances(entries, guest=service in self._guests)
             if self._found.get(service) != found:
                 self._found[service] = found
                 self._tell_if_complete()
 
         await follow(lambda index: self._catalog.health(service, index), heard)
 
-    def _heard_from_catalog(self, _services: Mapping[str, object]) -> None:
+    def _heard_from_catalog(self, listed: Mapping[str, Collection[str]]) -> None:
+        """Follow guests that are new. One that left for good stays known, and has no instances."""
+        fresh = {name for name, tags in listed.items() if TAG in tags} - self._services - self._guests
+        self._guests |= fresh
+        for service in fresh:
+            self._queries.create_task(self._follow(service))
         if not self._readable:
             self._readable = True
             self._tell_if_complete()
@@ -127,10 +141,10 @@ async def watch(
     log: structlog.typing.FilteringBoundLogger,
 ) -> None:
     """Hold one session after the other for ever."""
-    names = tuple(services)
+    names, guests = tuple(services), set[str]()
     pause = SHORTEST_PAUSE_SECONDS
     for number in itertools.count(1):
-        session = Session(number, catalog, names, _counting(tell, metrics))
+        session = Session(number, catalog, names, _counting(tell, metrics), guests)
         try:
             await session.run()
         except* (aiohttp.ClientError, TimeoutError, ConsulUnreadableError) as failures:
@@ -152,24 +166,25 @@ def _first_words(failures: BaseExceptionGroup[BaseException]) -> list[str]:
     return sorted({f"{type(each).__name__}: {each}" for each in failures.exceptions})
 
 
-def instances(entries: Iterable[Entry]) -> tuple[Instance, ...]:
+def instances(entries: Iterable[Entry], *, guest: bool = False) -> tuple[Instance, ...]:
     """Read the instances from an answer of /v1/health/service, in the order of their ids.
 
     Entries without a usable IP address and port are left out: a client refuses the whole list for one of
-    them.
+    them. A guest's own word is taken for what its contract says.
     """
-    found = (_instance(entry) for entry in entries)
+    found = (_instance(entry, guest=guest) for entry in entries)
     return tuple(sorted((each for each in found if each), key=lambda each: each.id))
 
 
-def _instance(entry: Entry) -> Instance | None:
+def _instance(entry: Entry, *, guest: bool) -> Instance | None:
     service, node = entry["Service"], entry["Node"]
     host, port = service["Address"] or node["Address"], service["Port"]
     if not _is_address(host) or not 0 < port < 1 << 16:
         return None
     meta = service.get("Meta") or {}
     zone, version = meta.get("zone", ""), meta.get("version", "")
-    return Instance(service["ID"], host, port, node["Datacenter"], zone, _health(entry["Checks"]), version)
+    methods = tuple(sorted(advertisement.read(meta).items())) if guest else ()
+    return Instance(service["ID"], host, port, node["Datacenter"], zone, _health(entry["Checks"]), version, methods)
 
 
 def _is_address(host: str) -> bool:
@@ -183,9 +198,11 @@ def _is_address(host: str) -> bool:
 def _health(checks: Iterable[Entry]) -> Health:
     """Judge by the worst check. Warnings pass, as in Consul's own DNS; maintenance drains.
 
+    A process's own report does not count: all of them end at once when Consul itself was held up for long enough.
+
     A check that has not run yet is critical and has no output; one that failed always says why.
     """
-    failing = [each for each in checks if each["Status"] == "critical"]
+    failing = [each for each in checks if each["Status"] == "critical" and not each["CheckID"].endswith(REPORT)]
     if not failing:
         return Health.HEALTHY
     if any(each["CheckID"].startswith(("_service_maintenance", "_node_maintenance")) for each in failing):

@@ -32,6 +32,8 @@ class Instance:
     zone: str
     health: Health
     version: str = ""
+    methods: tuple[tuple[str, bool], ...] = ()
+    """What it says of its own contract, where the control plane has none: paths, and whether they may be repeated."""
 
 
 @dataclass(frozen=True, slots=True)

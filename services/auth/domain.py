@@ -23,11 +23,19 @@ _CUSTOMER = frozenset(
         "orders.create",
         "orders.read",
         "orders.cancel",
+        "orders.return",
         "payments.read",
         "notifications.read",
     }
 )
-_SUPPORT = _CUSTOMER | {"orders.manage", "payments.manage", "notifications.manage", "inventory.read"}
+_SUPPORT = _CUSTOMER | {
+    "orders.manage",
+    "orders.ship",
+    "orders.refund",
+    "payments.manage",
+    "notifications.manage",
+    "inventory.read",
+}
 _ADMIN = _SUPPORT | {"products.write", "inventory.write"}
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = MappingProxyType(

@@ -1,6 +1,7 @@
 """Wires the order service and runs it."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 from mesh import server
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
@@ -12,13 +13,18 @@ from services.common.ids import new_id
 from services.order.adapters.catalogue import ProductCatalogue
 from services.order.adapters.inventory import InventoryService
 from services.order.adapters.payment import PaymentService
-from services.order.cancellation import Cancellation
-from services.order.placement import Drives, Placement
+from services.order.changes import Changes
+from services.order.domain.pricing import FlatRate, FlatRateShipping, RegionalTax, TaxRate
+from services.order.drives import Drives
+from services.order.placement import Placement
+from services.order.rebuild import Rebuilding
 from services.order.recovery import Recovery
 from services.order.saga import Saga
-from services.order.service import OrderService
+from services.order.service import OrderService, Rooms
 from services.order.settings import OrderSettings
-from services.order.store import OrderStore
+from services.order.store import NoteStore, OrderStore
+from services.order.stuck import StuckOrders
+from services.order.watching import Watching
 
 
 def now() -> datetime:
@@ -51,17 +57,43 @@ async def build(app: server.Application) -> None:
         lease=timedelta(seconds=settings.lease_seconds),
     )
 
+    watching = Watching(store, timedelta(seconds=settings.watch_interval_seconds))
+    stuck = StuckOrders(
+        store, timedelta(seconds=settings.stuck_interval_seconds), timedelta(seconds=settings.stuck_seconds)
+    )
+    rooms = Rooms(
+        placement=Placement(store, catalogue, shipping_of(settings), tax_of(settings), drives, now, new_id),
+        changes=Changes(store, drives, now, new_id),
+        store=store,
+        notes=NoteStore(database),
+        rebuilding=Rebuilding(store),
+        watching=watching,
+        clock=now,
+        new_id=new_id,
+        default_currency=settings.default_currency,
+    )
+
     app.background("drives", drives.finish)
     app.background("recovery", recovery.run)
-    app.serve(
-        OrderService(
-            Placement(store, catalogue, drives, now, new_id),
-            Cancellation(store, drives, now),
-            store,
-            settings.default_currency,
-        ),
-        order_grpc.add_OrderServiceServicer_to_server,
-        "ordermesh.order.v1.OrderService",
+    app.background("watching", watching.run)
+    app.background("stuck orders", stuck.run)
+    app.serve(OrderService(rooms), order_grpc.add_OrderServiceServicer_to_server, "ordermesh.order.v1.OrderService")
+
+
+def shipping_of(settings: OrderSettings) -> FlatRateShipping:
+    """Make the shipping calculator of the settings; another one goes here."""
+    return FlatRateShipping(
+        {
+            region: {currency: FlatRate(rate.amount, rate.free_from) for currency, rate in rates.items()}
+            for region, rates in settings.shipping_table.items()
+        }
+    )
+
+
+def tax_of(settings: OrderSettings) -> RegionalTax:
+    """Make the tax calculator of the settings; another one goes here."""
+    return RegionalTax(
+        {region: TaxRate(Fraction(tax.rate), tax.included) for region, tax in settings.tax_table.items()}
     )
 
 

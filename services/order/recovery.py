@@ -8,7 +8,8 @@ from typing import Protocol
 from mesh import context, errors
 from mesh.telemetry import get_logger
 from services.order.domain.order import Order
-from services.order.saga import PaymentUnsettledError, Saga
+from services.order.ports import PaymentUnsettledError
+from services.order.saga import Saga
 
 _log = get_logger(__name__)
 

@@ -1,64 +1,25 @@
-"""Drives an order to its outcome: holds stock, has money authorized, or gives both back.
+"""Drives an order to its outcome: holds stock, has money authorized, or gives both back; then whatever was asked of it.
 
 Each step may be repeated: the others know it by the order's id. Each outcome is committed before the next step begins,
 so that after a crash anywhere the recovery worker goes on where the last commit was (docs/architecture.md, "An order").
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from mesh import errors
 from mesh.telemetry import get_logger
-from services.common.money import Money
-from services.order.domain import order as orders
+from services.order.domain import placing
 from services.order.domain.errors import OrderChanged
-from services.order.domain.order import Line, Order, Rejection, State
+from services.order.domain.order import Order, State
+from services.order.domain.parts import Rejection
+from services.order.errands import Errands
+from services.order.ports import Inventory, OutOfStock, Payment
 
 _log = get_logger(__name__)
 
 TIMED_OUT = Rejection("TIMED_OUT", "the order could not be completed in time; nothing was charged")
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """What payment said: the id of the payment, and why it failed when it did."""
-
-    payment_id: str
-    failure_reason: str | None
-
-
-class OutOfStock(Exception):
-    """Inventory's definite answer that it does not hold the stock; `skus` are short."""
-
-    def __init__(self, skus: list[str]) -> None:
-        super().__init__(", ".join(skus))
-        self.skus = skus
-
-
-class PaymentUnsettledError(Exception):
-    """Payment does not know yet what the gateway did; ask again later."""
-
-
-class Inventory(Protocol):
-    """Holds stock for orders."""
-
-    async def reserve(self, order_id: str, lines: tuple[Line, ...]) -> str:
-        """Hold the stock and return the reservation's id. Raises OutOfStock; repeated, gives the same answer."""
-
-    async def release(self, order_id: str) -> None:
-        """Give the stock back, or see to it that a reserve on its way holds nothing."""
-
-
-class Payment(Protocol):
-    """Has money held for orders."""
-
-    async def authorize(self, order_id: str, customer_id: str, amount: Money, token: str) -> Authorization:
-        """Have the amount held. Raises PaymentUnsettledError; repeated, gives the same answer."""
-
-    async def cancel(self, order_id: str) -> None:
-        """Give the money back, or see to it that an authorization on its way holds nothing."""
 
 
 class Store(Protocol):
@@ -91,6 +52,7 @@ class Saga:
         self._payment = payment
         self._clock = clock
         self._give_up_after = give_up_after
+        self._errands = Errands(inventory, payment, clock)
 
     async def drive(self, order: Order, payment_token: str | None = None) -> Order:
         """Take the order as far as it can go now. An error of another service is raised; nothing is lost by it.
@@ -107,6 +69,8 @@ class Saga:
     async def _step(self, order: Order, payment_token: str | None) -> Order:
         if order.state is State.CANCELLING:
             return await self._cancel(order)
+        if order.state is not State.PENDING:
+            return await self._commit(await self._errands.run(order))
         if self._clock() - order.create_time > self._give_up_after:
             return await self._give_up(order)
         if order.reservation_id is None:
@@ -115,11 +79,12 @@ class Saga:
 
     async def _reserve(self, order: Order) -> Order:
         try:
-            reservation_id = await self._inventory.reserve(order.id, order.lines)
+            region_code = str(order.shipping_address.get("region_code", ""))
+            reservation_id = await self._inventory.reserve(order.id, order.lines, region_code)
         except OutOfStock as short:
             # Inventory has recorded its refusal, so that an earlier call of ours, still on its way, holds nothing.
             return await self._reject(order, Rejection("OUT_OF_STOCK", f"not enough in stock of {short}"))
-        return await self._commit(orders.reserve_stock(order, reservation_id, self._clock()))
+        return await self._commit(placing.reserve_stock(order, reservation_id, self._clock()))
 
     async def _authorize(self, order: Order, token: str) -> Order:
         try:
@@ -128,7 +93,7 @@ class Saga:
             rejection = Rejection(refused.reason, str(refused))
         else:
             if answer.failure_reason is None:
-                return await self._commit(orders.confirm(order, answer.payment_id, self._clock()))
+                return await self._commit(placing.confirm(order, answer.payment_id, self._clock()))
             rejection = Rejection(answer.failure_reason, "the payment was not authorized")
         await self._inventory.release(order.id)
         return await self._reject(order, rejection)
@@ -139,7 +104,7 @@ class Saga:
 
     async def _cancel(self, order: Order) -> Order:
         await self._give_back(order)
-        return await self._commit(orders.cancel(order, self._clock()))
+        return await self._commit(placing.cancel(order, self._clock()))
 
     async def _give_back(self, order: Order) -> None:
         """Nothing may stay held, also not by a call of ours that is still on its way: so both are told, always."""
@@ -147,7 +112,7 @@ class Saga:
         await self._inventory.release(order.id)
 
     async def _reject(self, order: Order, rejection: Rejection) -> Order:
-        return await self._commit(orders.reject(order, rejection, self._clock()))
+        return await self._commit(placing.reject(order, rejection, self._clock()))
 
     async def _commit(self, order: Order) -> Order:
         await self._store.save(order)

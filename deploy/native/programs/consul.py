@@ -3,6 +3,8 @@
 Its agent shows the services whose health it checks the certificate that it serves gRPC with.
 """
 
+from string import Template
+
 from deploy.native import certificates
 from deploy.native.components import Components
 from deploy.native.programs.program import Program, Stage
@@ -38,6 +40,7 @@ def configure(runtime: Runtime, kept: Secrets) -> None:
         certificate=made.consul.certificate,
         key=made.consul.key,
         datacenter=runtime.topology.mesh.datacenter,
+        dashboard=Template(runtime.topology.mesh.dashboard).substitute(edge=runtime.port("edge", "http")),
         data=runtime.data(NAME),
         gossip_key=kept.gossip_key,
         management_token=kept.consul_management_token,

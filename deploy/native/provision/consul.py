@@ -1,22 +1,23 @@
-"""Consul's access control: a policy and a token of its own for the agent, the control plane, the edge and each service.
+"""Consul's access control: a policy and a token of its own for everybody.
 
-Whoever brings no token may do nothing. A token's accessor id follows from its holder's name and its secret
+These are the agent, the control plane, the edge, operators, each service and each member of another team. Whoever
+brings no token may do nothing. A token's accessor id follows from its holder's name and its secret
 comes from the install's secrets, so that running this again finds what it made.
 """
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from consul import Consul
 from consul.exceptions import ConsulException, NotFound
 
-from deploy.native import certificates, secrets
+from deploy.native import certificates, members, secrets
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE
+from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE, OPERATOR
 from mesh.documents import POLICY, SETTINGS
 
 HOST = "127.0.0.1"
@@ -34,8 +35,9 @@ def consul(runtime: Runtime) -> str:
     kept = secrets.ensure(runtime.root, runtime.topology.services)
     client = client_of(runtime)
     wait_for("Consul", client.acl.policy.list, errors=(OSError, ConsulException))
-    changes = []
-    for holder, secret in kept.consul_tokens.items():
+    joined = {name: member.consul_token for name, member in members.read(runtime.root).items()}
+    changes = _dismiss(client, {*kept.consul_tokens, *joined})
+    for holder, secret in {**kept.consul_tokens, **joined}.items():
         changes += _ensure_policy(client, holder, rules_of(holder))
         changes += _ensure_token(client, holder, secret)
     changes += _disarm_anonymous(client)
@@ -54,17 +56,19 @@ def client_of(runtime: Runtime) -> Consul:
 
 
 def rules_of(holder: str) -> Rules:
-    """Say the least that a holder needs: AGENT, CONTROL_PLANE, EDGE or a service.
+    """Say the least that a holder needs: AGENT, CONTROL_PLANE, EDGE, OPERATOR or a service.
 
     A service registers itself, asks for its identity and reads its own intentions, which is what `write`
     on its name means, and it reads its own settings; that it reads no catalogue is the point of the control plane,
-    which reads all of it and the traffic policies, and writes itself only.
+    which reads all of it and the traffic policies, and writes itself only. Operators read who is there, to ask each.
     """
     if holder == AGENT:
         return {"node_prefix": {"": WRITE}, "service_prefix": {"": READ}}
     name: Rules = {"service": {holder: WRITE}}
     if holder == EDGE:
         return name
+    if holder == OPERATOR:
+        return {**name, "service_prefix": {"": READ}, "node_prefix": {"": READ}}
     own: Rules = {**name, "key": {f"{SETTINGS}{holder}": READ}}
     if holder == CONTROL_PLANE:
         catalogue: Rules = {kind: {"": READ} for kind in ("service_prefix", "node_prefix")}
@@ -96,6 +100,21 @@ def _ensure_token(client: Consul, holder: str, secret: str) -> list[str]:
         accessor_id=accessor, secret_id=secret, policies_name=[policy], description=f"Token of {holder}."
     )
     return [f"token of {holder} {'changed' if found else 'created'}"]
+
+
+def _dismiss(client: Consul, holders: Collection[str]) -> list[str]:
+    """Take token and policy from those that have left."""
+    gone = {
+        policy["Name"]: policy["ID"] for policy in client.acl.policy.list() if policy["Name"].startswith(POLICY_PREFIX)
+    }
+    for holder in holders:
+        gone.pop(f"{POLICY_PREFIX}{holder}", None)
+    for name, policy in gone.items():
+        accessor = str(uuid.uuid5(ACCESSOR_NAMESPACE, name.removeprefix(POLICY_PREFIX)))
+        if _read_token(client, accessor) is not None:
+            client.acl.token.delete(accessor)
+        client.acl.policy.delete(policy)
+    return [f"token and policy {name} taken back" for name in gone]
 
 
 def _disarm_anonymous(client: Consul) -> list[str]:

@@ -5,14 +5,13 @@ it keeps its identity.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from deploy.native import certificates, secrets
+from deploy.native import certificates, members, release, secrets
 from deploy.native.programs import valkey
 from deploy.native.provision import kafka_clients, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
-from deploy.native.secrets import CONTROL_PLANE, EDGE, Secrets, app_role, write_private
+from deploy.native.secrets import CONTROL_PLANE, EDGE, OPERATOR, Secrets, app_role, write_private
 
 HOST = "127.0.0.1"
 ADMIN_EMAIL = "admin@ordermesh.test"
@@ -21,29 +20,41 @@ PREFIX = "ORDERMESH_"
 
 
 def services(runtime: Runtime) -> str:
-    """Write the settings of every service, of the control plane and of what keeps the edge's identity."""
+    """Write the settings of services, members, the control plane, operators, and what keeps the edge's identity."""
     kept = secrets.ensure(runtime.root, runtime.topology.services)
     changes = []
-    for name in (*runtime.topology.services, CONTROL_PLANE, EDGE):
-        text = "".join(f"{PREFIX}{key}={value}\n" for key, value in settings_of(runtime, kept, name).items())
-        changes += _replace(runtime.env_file(name), text, f"settings of {name}")
+    for name in (*runtime.topology.services, CONTROL_PLANE, EDGE, OPERATOR):
+        changes += _write(runtime, name, settings_of(runtime, kept, name))
+    for name in members.read(runtime.root):
+        changes += member(runtime, name)
     return summary("services", changes)
+
+
+def member(runtime: Runtime, name: str) -> list[str]:
+    """Write the settings of a service of another team: all that it needs to know."""
+    joined = members.read(runtime.root)[name]
+    ports = {"PORT": joined.port, "METRICS_PORT": joined.metrics_port}
+    mesh = {**_mesh_settings(runtime, name, joined.consul_token), "CONTROL_PLANE": control_planes(runtime)}
+    return _write(runtime, name, {"SERVICE": name, "HOST": HOST, **ports, **mesh})
 
 
 def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]:
     """Gather what a process needs to know of this install; all else has a default in its own settings."""
+    if name == OPERATOR:
+        edges = f"{HOST}:{runtime.port(EDGE, 'admin')}"
+        return {
+            "SERVICE": name,
+            "HOST": HOST,
+            "EDGES": edges,
+            **_mesh_settings(runtime, name, kept.consul_tokens[name]),
+        }
     common: dict[str, object] = {
         "SERVICE": name,
         "HOST": HOST,
         "PORT": runtime.port(name, "https" if name == EDGE else "grpc"),
         "METRICS_PORT": runtime.port(name, "metrics"),
-        "DATACENTER": runtime.topology.mesh.datacenter,
-        "ZONE": runtime.topology.mesh.zone,
-        "CONSUL_HTTP": f"https://{HOST}:{runtime.port('consul', 'https')}",
-        "CONSUL_TOKEN": kept.consul_tokens[name],
-        "CONSUL_GRPC": f"{HOST}:{runtime.port('consul', 'grpc')}",
-        "CONSUL_CA": certificates.of(runtime).consul_authority.certificate,
-        "IDENTITY_FOLDER": runtime.identity(name),
+        "VERSION": release.version(runtime.checkout, name),
+        **_mesh_settings(runtime, name, kept.consul_tokens[name]),
     }
     if name == EDGE:
         return common
@@ -51,6 +62,19 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
     if name == CONTROL_PLANE:
         return {**common, "EDGE_IDENTITY": runtime.config(EDGE)}
     return {**common, **_data_settings(runtime, kept, name), **_own_settings(runtime, kept, name)}
+
+
+def _mesh_settings(runtime: Runtime, name: str, token: str) -> dict[str, object]:
+    """Say where the mesh is, and who the process is in it."""
+    return {
+        "DATACENTER": runtime.topology.mesh.datacenter,
+        "ZONE": runtime.topology.mesh.zone,
+        "CONSUL_HTTP": f"https://{HOST}:{runtime.port('consul', 'https')}",
+        "CONSUL_TOKEN": token,
+        "CONSUL_GRPC": f"{HOST}:{runtime.port('consul', 'grpc')}",
+        "CONSUL_CA": certificates.of(runtime).consul_authority.certificate,
+        "IDENTITY_FOLDER": runtime.identity(name),
+    }
 
 
 def control_planes(runtime: Runtime) -> str:
@@ -90,8 +114,10 @@ def _own_settings(runtime: Runtime, kept: Secrets, name: str) -> Mapping[str, ob
     return {}
 
 
-def _replace(path: Path, text: str, what: str) -> list[str]:
+def _write(runtime: Runtime, name: str, settings: Mapping[str, object]) -> list[str]:
+    path = runtime.env_file(name)
+    text = "".join(f"{PREFIX}{key}={value}\n" for key, value in settings.items())
     if path.exists() and path.read_text() == text:
         return []
     write_private(path, text)
-    return [what]
+    return [f"settings of {name}"]

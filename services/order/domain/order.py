@@ -1,16 +1,26 @@
-"""An order and its life: every state, every transition with its guard, and what each changes.
+"""An order as it stands: what was ordered, what became of it, and what that makes of its money. Values only.
 
-`TRANSITIONS` is the only place that says what may follow what; the functions below it are the only way to a new state.
+What may happen to an order is in `transitions`; how each thing happens is in `placing`, `fulfilment`, `returns` and
+`refunds`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from services.common.money import Money
-from services.order.domain.errors import OrderNotCancellable
+from services.order.domain.parts import (
+    LineCancellation,
+    Part,
+    Progress,
+    Refund,
+    Rejection,
+    Return,
+    ReturnState,
+    Shipment,
+    ShipmentState,
+)
 
 
 class State(StrEnum):
@@ -18,69 +28,63 @@ class State(StrEnum):
 
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
+    PARTIALLY_SHIPPED = "PARTIALLY_SHIPPED"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
     REJECTED = "REJECTED"
     CANCELLING = "CANCELLING"
     CANCELLED = "CANCELLED"
 
 
-class Transition(StrEnum):
-    """What can happen to an order; each is recorded as one event."""
-
-    RESERVE_STOCK = "RESERVE_STOCK"
-    CONFIRM = "CONFIRM"
-    REJECT = "REJECT"
-    REQUEST_CANCELLATION = "REQUEST_CANCELLATION"
-    CANCEL = "CANCEL"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """From which states a transition may start, and where it leads."""
-
-    sources: frozenset[State]
-    target: State
-
-
-TRANSITIONS: Mapping[Transition, Rule] = MappingProxyType(
-    {
-        Transition.RESERVE_STOCK: Rule(frozenset({State.PENDING}), State.PENDING),
-        Transition.CONFIRM: Rule(frozenset({State.PENDING}), State.CONFIRMED),
-        Transition.REJECT: Rule(frozenset({State.PENDING}), State.REJECTED),
-        Transition.REQUEST_CANCELLATION: Rule(frozenset({State.PENDING, State.CONFIRMED}), State.CANCELLING),
-        Transition.CANCEL: Rule(frozenset({State.CANCELLING}), State.CANCELLED),
-    }
-)
-
 UNSETTLED = frozenset({State.PENDING, State.CANCELLING})
 """States an order must not stay in: somebody is driving it on, or has to."""
 
 
-class IllegalTransitionError(Exception):
-    """The code asked for a transition that the table does not allow: a defect, not a caller's mistake."""
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Units of one SKU, with name and price as they were when the order was placed."""
+    """Units of one SKU, with name and price as they were when the order was placed. `tax`: None if none is computed."""
 
     sku: str
     quantity: int
     product_id: str
     name: str
     unit_price: Money
+    tax: Money | None = None
+    cancelled: int = 0
+    shipped: int = 0
+    returned: int = 0
 
     @property
     def amount(self) -> Money:
         """Price of the line."""
         return self.unit_price * self.quantity
 
+    @property
+    def left(self) -> int:
+        """Units that are still to be shipped."""
+        return self.quantity - self.cancelled - self.shipped
+
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why an order could not be had: a constant for programs, a sentence for people."""
+class Charges:
+    """What an order costs beside its lines, and whether prices, of shipping too, include the tax."""
 
-    reason: str
-    message: str
+    shipping: Money
+    shipping_tax: Money
+    tax_included: bool
+
+    @classmethod
+    def none(cls, currency_code: str) -> "Charges":
+        """Shipping for nothing and no tax."""
+        return cls(Money(currency_code, 0), Money(currency_code, 0), tax_included=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What made an order what it is: the name of the transition, and the id of the part it is about, if of one."""
+
+    transition: str
+    part_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Order:
     customer_id: str
     state: State
     lines: tuple[Line, ...]
+    charges: Charges
     total: Money
     shipping_address: Mapping[str, object]
     version: int
@@ -100,6 +105,12 @@ class Order:
     reservation_id: str | None = None
     rejection: Rejection | None = None
     cancel_reason: str = ""
+    shipments: tuple[Shipment, ...] = ()
+    line_cancellations: tuple[LineCancellation, ...] = ()
+    returns: tuple[Return, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    change: Change | None = field(default=None, compare=False)
+    """The last change; None for an order that was read."""
 
     @property
     def etag(self) -> str:
@@ -109,62 +120,48 @@ class Order:
     @property
     def settled(self) -> bool:
         """Whether the order has come to an outcome that only a new request changes."""
-        return self.state not in UNSETTLED
+        return self.state not in UNSETTLED and self.under_way is None
+
+    @property
+    def under_way(self) -> Part | None:
+        """The part of the order that somebody is carrying out, or has to; there is one request at most at a time."""
+        return next((part for part in self.parts if _is_under_way(part)), None)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All that was asked of the order after it was confirmed; a return before the refund it leads to."""
+        return (*self.shipments, *self.line_cancellations, *self.returns, *self.refunds)
+
+    @property
+    def items(self) -> Money:
+        """What all lines cost together."""
+        return self.sum(line.amount for line in self.lines)
+
+    @property
+    def tax(self) -> Money:
+        """The tax on lines and shipping together."""
+        return self.charges.shipping_tax + self.sum(line.tax for line in self.lines if line.tax)
+
+    @property
+    def left(self) -> int:
+        """Units that are still to be shipped."""
+        return sum(line.left for line in self.lines)
+
+    @property
+    def captured(self) -> Money:
+        """What was taken of the customer's money."""
+        left = (ShipmentState.SHIPPED, ShipmentState.DELIVERED)
+        return self.sum(shipment.amount for shipment in self.shipments if shipment.state in left)
+
+    @property
+    def refunded(self) -> Money:
+        """What was given back of it."""
+        return self.sum(refund.amount for refund in self.refunds if refund.state is Progress.COMPLETED)
+
+    def sum(self, amounts: Iterable[Money]) -> Money:
+        """Add amounts up, none too."""
+        return sum(amounts, Money(self.total.currency_code, 0))
 
 
-def place(
-    order_id: str, customer_id: str, lines: tuple[Line, ...], shipping_address: Mapping[str, object], now: datetime
-) -> Order:
-    """A new order; its total is the sum of its lines, each rounded to the currency's minor unit by being made of it."""
-    total = lines[0].amount
-    for line in lines[1:]:
-        total += line.amount
-    return Order(
-        id=order_id,
-        customer_id=customer_id,
-        state=State.PENDING,
-        lines=lines,
-        total=total,
-        shipping_address=shipping_address,
-        version=1,
-        create_time=now,
-        update_time=now,
-    )
-
-
-def reserve_stock(order: Order, reservation_id: str, now: datetime) -> Order:
-    """The stock of all lines is held."""
-    return replace(_moved(order, Transition.RESERVE_STOCK, now), reservation_id=reservation_id)
-
-
-def confirm(order: Order, payment_id: str, now: datetime) -> Order:
-    """The money is authorized. Only an order whose stock is held can be confirmed."""
-    if order.reservation_id is None:
-        message = f"order {order.id} has no stock reserved"
-        raise IllegalTransitionError(message)
-    return replace(_moved(order, Transition.CONFIRM, now), payment_id=payment_id)
-
-
-def reject(order: Order, rejection: Rejection, now: datetime) -> Order:
-    """The order can't be had; the caller has made sure that nothing is held for it."""
-    return replace(_moved(order, Transition.REJECT, now), rejection=rejection)
-
-
-def request_cancellation(order: Order, reason: str, now: datetime) -> Order:
-    """Somebody wants the order gone; stock and money are to be given back."""
-    if order.state not in TRANSITIONS[Transition.REQUEST_CANCELLATION].sources:
-        raise OrderNotCancellable(order.id, order.state)
-    return replace(_moved(order, Transition.REQUEST_CANCELLATION, now), cancel_reason=reason)
-
-
-def cancel(order: Order, now: datetime) -> Order:
-    """Stock and money have been given back."""
-    return _moved(order, Transition.CANCEL, now)
-
-
-def _moved(order: Order, transition: Transition, now: datetime) -> Order:
-    rule = TRANSITIONS[transition]
-    if order.state not in rule.sources:
-        message = f"{transition} is not allowed for order {order.id}, which is {order.state}"
-        raise IllegalTransitionError(message)
-    return replace(order, state=rule.target, version=order.version + 1, update_time=max(now, order.update_time))
+def _is_under_way(part: Part) -> bool:
+    return part.state in {ShipmentState.PENDING, Progress.PENDING, ReturnState.RECEIVED}

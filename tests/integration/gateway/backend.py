@@ -1,6 +1,7 @@
 """What stands behind the edge in these tests: one gRPC server for all services, which keeps what reached it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -100,6 +101,14 @@ class Backend(
         """Cancel anything."""
         self._note(context)
         return order_pb2.Order(id=request.id, state=order_pb2.Order.CANCELLED)
+
+    async def WatchOrder(  # noqa: N802
+        self, request: order_service_pb2.WatchOrderRequest, context: Context
+    ) -> AsyncIterator[order_pb2.Order]:
+        """Watch an order on its short way."""
+        self._note(context)
+        for state in (order_pb2.Order.PENDING, order_pb2.Order.CONFIRMED):
+            yield order_pb2.Order(id=request.id, state=state)
 
     def _note(self, context: Context) -> None:
         self.calls += 1

@@ -1,5 +1,6 @@
 """What a REST client meets at the edge."""
 
+import json
 import uuid
 from collections.abc import AsyncIterator
 
@@ -44,6 +45,15 @@ async def test_a_custom_verb_is_a_method_of_its_own(http: httpx.AsyncClient) -> 
     reply = await http.post("/api/v1/orders/7:cancel", json={}, headers=bearer(token("orders.cancel")))
 
     assert (reply.json()["id"], reply.json()["state"]) == ("7", "CANCELLED")
+
+
+async def test_a_stream_of_answers_comes_as_server_sent_events(http: httpx.AsyncClient) -> None:
+    """One event for each, as browsers read them."""
+    reply = await http.get("/api/v1/orders/7:watch", headers=bearer(token("orders.read")))
+
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    events = [json.loads(line.removeprefix("data: ")) for line in reply.text.splitlines() if line]
+    assert [(each["id"], each["state"]) for each in events] == [("7", "PENDING"), ("7", "CONFIRMED")]
 
 
 async def test_an_error_of_a_service_keeps_its_details(http: httpx.AsyncClient) -> None:

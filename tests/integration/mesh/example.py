@@ -6,6 +6,7 @@ worker fails at first and says in `worker` what it does.
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mesh import server
 from mesh.runtime_settings import Flag
 from mesh.telemetry import get_logger
 from ordermesh.inventory.v1 import inventory_pb2
+from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from tests.integration.mesh.warehouse import SERVICE
 
@@ -32,6 +34,11 @@ class Stock(inventory_grpc.InventoryServiceServicer):
             await asyncio.sleep(float(seconds))
         get_logger("example").debug("looked", sku=request.sku)
         return inventory_pb2.Stock(sku=request.sku, levels=[inventory_pb2.StockLevel(warehouse_code=self.warehouse())])
+
+    async def WatchStock(self, _: object, __: object) -> AsyncIterator[pb.WatchStockResponse]:  # noqa: N802 - gRPC's own
+        """Answer once, and stay."""
+        yield pb.WatchStockResponse()
+        await asyncio.Event().wait()
 
 
 async def healthy() -> None:

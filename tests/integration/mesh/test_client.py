@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import prometheus_client
 import pytest
 import pytest_asyncio
 from google.protobuf.message import Message
+from opentelemetry import trace
 
 from mesh import context, errors
 from mesh.client import Clients
@@ -92,6 +94,41 @@ async def test_work_in_the_background_has_a_request_id_too(clients: Clients, war
     assert first.request_id == "r7"
     assert second.request_id not in {"", "r7"}
     assert second.caller.actor == "service:order"
+
+
+class Traced(Warehouse):
+    """Notes the trace that each call says it belongs to."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.traces: list[str] = []
+
+    async def GetStock(self, _: Any, servicer_context: Any) -> Any:  # type: ignore[override] # noqa: ANN401, N802
+        """Answer once."""
+        self._note(servicer_context)
+        return inventory_pb2.Stock()
+
+    async def WatchStock(self, _: Any, servicer_context: Any) -> Any:  # noqa: ANN401, N802 - gRPC's own
+        """Answer with a stream of one."""
+        self._note(servicer_context)
+        yield pb.WatchStockResponse()
+
+    def _note(self, servicer_context: Any) -> None:  # noqa: ANN401 - as above
+        self.traces.append(dict(servicer_context.invocation_metadata()).get("traceparent", ""))
+
+
+async def test_calls_belong_to_the_trace_of_the_call_that_is_served(contract: Contract) -> None:
+    """Streams too; without a trace none is begun."""
+    traced = Traced()  # type: ignore[abstract] # As above.
+    span = trace.NonRecordingSpan(trace.SpanContext(0xA1, 0xB2, is_remote=True))
+    async with listening(traced, contract) as address, calling(address, contract) as clients:
+        stub: Any = stub_of(clients)
+        with trace.use_span(span):
+            await stub.GetStock(STOCK)
+            assert [each async for each in stub.WatchStock(pb.WatchStockRequest(skus=["A"]))]
+        await stub.GetStock(STOCK)
+    assert traced.traces == [f"00-{0xA1:032x}-{0xB2:016x}-00"] * 2 + [""]
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,18 @@ from google.rpc import error_details_pb2, status_pb2
 
 from mesh import errors, headers, status
 from mesh.contract import Contract
+from mesh.gate import Gate
 from ordermesh.inventory.v1 import inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from tests.integration.mesh.warehouse import (
+    SERVICE,
     Warehouse,
     claims_of,
     listening,
     with_deadlines,
 )
-from tests.peers import EDGE, ORDER_SERVICE, PEER
+from tests.peers import EDGE, ORDER_SERVICE, PEER, SaidPeers
 
 ORDER_ID = "01890000-0000-7000-8000-0000000000a1"
 USER = "01890000-0000-7000-8000-00000000c001"
@@ -318,3 +320,66 @@ async def test_a_request_id_is_bounded(caller: Caller) -> None:
     call = caller.start(STOCK, EDGE | {headers.REQUEST_ID: "r" * 4000})
     await call
     assert dict(await call.trailing_metadata())[headers.REQUEST_ID] == "r" * 128
+
+
+TOO_LARGE = 5 * 1024 * 1024
+
+
+async def test_messages_and_headers_are_bounded(caller: Caller, warehouse: Warehouse) -> None:
+    """Four MiB for a message, either way, and 16 KiB for all headers; the method sees nothing of what is larger."""
+    for request, metadata in (
+        (pb.GetStockRequest(sku="A" * TOO_LARGE), EDGE),
+        (STOCK, EDGE | {"x-large": "a" * 64 * 1024}),
+    ):
+        assert (await caller.fails(request, metadata)).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert warehouse.calls == []
+
+    async def much(_: object) -> Message:
+        return inventory_pb2.Stock(sku="A" * TOO_LARGE)
+
+    warehouse.answer = much
+    assert (await caller.fails(STOCK, EDGE)).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class Late:
+    """A call of the edge whose time is up when it is looked at."""
+
+    def __init__(self) -> None:
+        """Nothing is answered yet."""
+        self.code: grpc.StatusCode | None = None
+
+    def invocation_metadata(self) -> Any:  # noqa: ANN401 - grpc.aio's own
+        """Say who calls."""
+        return tuple(EDGE.items())
+
+    def time_remaining(self) -> float:
+        """No time is left."""
+        return 0.0
+
+    def set_trailing_metadata(self, _: object) -> None:
+        """Forget it."""
+
+    async def abort(self, code: grpc.StatusCode, *_: object) -> None:
+        """Note the code and end, as grpc.aio does."""
+        self.code = code
+        raise grpc.aio.AbortError
+
+
+async def test_a_call_that_comes_too_late_is_not_begun(contract: Contract) -> None:
+    """Nobody waits for its answer any more."""
+    begun = []
+
+    async def method(_: object, __: object) -> None:
+        begun.append(1)
+
+    class Details:
+        method = f"/{SERVICE}/GetStock"
+
+    async def handler(_: object) -> Any:  # noqa: ANN401 - grpc's own handlers
+        return grpc.unary_unary_rpc_method_handler(method)
+
+    guarded = await Gate(contract, SaidPeers(), 1).intercept_service(handler, Details())  # type: ignore[arg-type]
+    late = Late()
+    with pytest.raises(grpc.aio.AbortError):
+        await guarded.unary_unary(STOCK, late)
+    assert (late.code, begun) == (grpc.StatusCode.DEADLINE_EXCEEDED, [])

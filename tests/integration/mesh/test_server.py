@@ -91,18 +91,22 @@ def prepare(folder: Path, *, healthy: bool) -> None:
         (folder / "healthy").touch()
 
 
+async def launched(consul: Consul, folder: Path, port: int, metrics_port: int, **changes: str) -> Process:
+    """Start the example."""
+    environment = {
+        **consul.environment("inventory", folder),
+        "ORDERMESH_PORT": str(port),
+        "ORDERMESH_METRICS_PORT": str(metrics_port),
+    } | changes
+    return await Process.start(folder / "log", sys.executable, "-m", example.__name__, str(folder), **environment)
+
+
 @asynccontextmanager
 async def running(mesh: Mesh, folder: Path, *, healthy: bool = True, **changes: str) -> AsyncIterator[Service]:
     """Run the example until the end of a test."""
     prepare(folder, healthy=healthy)
     port, metrics_port = free_ports(2)
-    environment = {
-        **mesh.consul.environment("inventory", folder),
-        "ORDERMESH_PORT": str(port),
-        "ORDERMESH_METRICS_PORT": str(metrics_port),
-    } | changes
-    command = (sys.executable, "-m", example.__name__, str(folder))
-    process = await Process.start(folder / "log", *command, **environment)
+    process = await launched(mesh.consul, folder, port, metrics_port, **changes)
     service = Service(process, folder, port, metrics_port, mesh.order)
     try:
         await eventually(lambda: listens(port) or not process.running, 30)
@@ -204,6 +208,20 @@ async def test_a_call_that_never_ends_does_not_keep_the_process(mesh: Mesh, tmp_
         assert failure.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
+async def test_whoever_watches_is_sent_to_another_instance_when_this_one_stops(mesh: Mesh, tmp_path: Path) -> None:
+    """At once, with the code that says so, and the process doesn't wait for them."""
+    async with running(mesh, tmp_path) as service:
+        await service.becomes(SERVING)
+        stub = inventory_grpc.InventoryServiceStub(service.channel)
+        watch = stub.WatchStock(pb.WatchStockRequest(skus=["A"]))
+        await watch.read()
+        assert await service.process.stop() == 0
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await watch.read()
+        assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert status.error_from(failure.value).reason == "DRAINING"
+
+
 async def refusal(channel: grpc.aio.Channel, **headers: str) -> tuple[grpc.StatusCode, str]:
     """Ask for stock where that must fail; gives the code and the reason, if a service gave one."""
     async with channel:
@@ -217,7 +235,7 @@ async def refusal(channel: grpc.aio.Channel, **headers: str) -> tuple[grpc.Statu
 
 
 async def test_without_a_certificate_of_the_mesh_nobody_gets_through(mesh: Mesh, tmp_path: Path) -> None:
-    """No TLS, no certificate, another authority's: the handshake ends it, and nothing is served."""
+    """No TLS, no certificate, another authority's: the handshake ends it, nothing is served, and gRPC logs why."""
     made = certificates.ensure(tmp_path / "other", "dc1")
     ours, other = mesh.order.files.authorities.read_bytes(), made.consul
     foreign = grpc.ssl_channel_credentials(ours, other.key.read_bytes(), other.certificate.read_bytes())
@@ -230,6 +248,9 @@ async def test_without_a_certificate_of_the_mesh_nobody_gets_through(mesh: Mesh,
         ):
             assert (await refusal(channel))[0] is grpc.StatusCode.UNAVAILABLE
         assert (await service.stock("A")).sku == "A"
+        log = service.process.log.read_text()
+        for why in ("WRONG_VERSION_NUMBER", "PEER_DID_NOT_RETURN_A_CERTIFICATE", "CERTIFICATE_VERIFY_FAILED"):
+            assert f"OPENSSL_internal:{why}" in log
 
 
 async def test_a_member_that_no_intention_lets_in_is_refused_until_one_does(mesh: Mesh, tmp_path: Path) -> None:

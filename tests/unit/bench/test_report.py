@@ -25,7 +25,7 @@ def placing(clients: int = 0, offered: float = 0.0, errors: dict[str, int] | Non
 
 def reading(target: str, clients: int, rate: float) -> Reading:
     """Calls at a rate."""
-    return Reading(target, clients, rate, FAST, {}, 0.0001)
+    return Reading(target, clients, rate, FAST, {}, 0.0001, 0.0002)
 
 
 RESULTS = Results(

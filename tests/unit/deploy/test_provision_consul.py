@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.native.provision.consul import rules_of
-from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE
+from deploy.native.secrets import AGENT, CONTROL_PLANE, EDGE, OPERATOR
 
 
 def test_a_service_may_write_its_own_name_and_nothing_else() -> None:
@@ -35,7 +35,14 @@ def test_the_agent_keeps_its_node_and_only_reads_services() -> None:
     assert rules_of(AGENT) == {"node_prefix": {"": {"policy": "write"}}, "service_prefix": {"": {"policy": "read"}}}
 
 
-@pytest.mark.parametrize("holder", [AGENT, CONTROL_PLANE, EDGE, "order"])
+@pytest.mark.parametrize("holder", [AGENT, CONTROL_PLANE, EDGE, OPERATOR, "order"])
 def test_nobody_may_manage_access(holder: str) -> None:
     """Tokens and policies are made by the installer alone."""
     assert not {"acl", "operator", "keyring"} & rules_of(holder).keys()
+
+
+def test_operators_see_who_is_there_and_write_themselves_only() -> None:
+    """They are an identity like any other; what others believe they ask of these."""
+    read = {"": {"policy": "read"}}
+    own = {"service": {OPERATOR: {"policy": "write"}}}
+    assert rules_of(OPERATOR) == {**own, "service_prefix": read, "node_prefix": read}

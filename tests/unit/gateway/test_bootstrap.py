@@ -66,7 +66,7 @@ def test_the_administration_tells_no_configuration_and_takes_no_orders(bootstrap
     """They are the business of whoever installs it."""
     allowed = [next(iter(each.values())) for each in bootstrap["admin"]["allow_paths"]]
 
-    assert sorted(allowed) == ["/clusters", "/ready", "/server_info", "/stats"]
+    assert sorted(allowed) == ["/certs", "/clusters", "/ready", "/server_info", "/stats"]
     assert all(not "/config_dump".startswith(each) for each in allowed)
 
 

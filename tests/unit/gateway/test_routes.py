@@ -50,6 +50,13 @@ def test_a_method_is_reached_over_rest_at_each_of_its_paths(routes: list[Json], 
         assert route["name"] == method.full_name
 
 
+@each_outside
+def test_a_stream_may_be_silent_for_as_long_as_it_may_last(routes: list[Json], method: MethodPolicy) -> None:
+    """The listener would end it otherwise; no other method is given that."""
+    for route in of(routes, method):
+        assert route["route"].get("idle_timeout") == (route["route"]["timeout"] if method.server_streaming else None)
+
+
 @each_inside
 def test_an_internal_method_is_not_reached(routes: list[Json], method: MethodPolicy) -> None:
     """Whatever the content type."""

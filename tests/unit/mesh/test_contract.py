@@ -20,6 +20,7 @@ from mesh.contract import (
     domain_of,
 )
 from ordermesh.options.v1 import options_pb2
+from ordermesh.order.v1 import order_service_pb2
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,34 @@ def test_an_internal_method_has_no_way_over_rest(contract: Contract) -> None:
 def test_a_method_of_others_is_not_in_it(contract: Contract) -> None:
     """Health and reflection have no policy of ours."""
     assert contract.method("/grpc.health.v1.Health/Check") is None
+
+
+@pytest.mark.parametrize(
+    ("service", "domain"),
+    [
+        ("ordermesh.order.v1.OrderService", "order"),
+        ("acme.loyalty.v2beta1.LoyaltyService", "loyalty"),
+        ("loyalty.Service", "loyalty"),
+    ],
+)
+def test_a_service_is_known_by_its_package_without_the_version(service: str, domain: str) -> None:
+    """Ours and those of other teams."""
+    assert domain_of(service) == domain
+
+
+def test_a_service_is_learnt_from_its_generated_module() -> None:
+    """With what its proto file says, whoever wrote it; nothing has to be kept beside the module."""
+    learnt = Contract()
+    learnt.learn(order_service_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name)
+    (service,) = learnt.services
+    built = Contract.load()
+    assert learnt.methods == tuple(method for method in built.methods if method.service == service)
+
+
+def test_a_service_whose_module_nobody_imported_is_an_error() -> None:
+    """The message says what is missing."""
+    with pytest.raises(LookupError, match=r"acme\.Nothing.*imported"):
+        Contract().learn("acme.Nothing")
 
 
 def described(tmp_path: Path, policy: Mapping[str, Any], package: str = "ordermesh.test.v1") -> Path:

@@ -120,3 +120,15 @@ async def test_before_consul_is_heard_nobody_is_let_in_and_the_process_is_not_he
     with pytest.raises(IntentionsUnknownError):
         await unknown.check()
     await Intentions({}).check()
+
+
+def test_it_is_remembered_who_called() -> None:
+    """Those that were let in, those that weren't, and those without an identity in this mesh."""
+    door = peers(order=Rule(allowed=True))
+    door.caller_of(Shown(DOMAIN.id_of("order")), GET, for_user=False)
+    door.caller_of(Shown(DOMAIN.id_of("order")), RESERVE, for_user=False)
+    for stranger in (Shown(DOMAIN.id_of("payment")), Shown()):
+        with pytest.raises((errors.PermissionDenied, errors.Unauthenticated)):
+            door.caller_of(stranger, GET, for_user=False)
+    counted = {name: (visits.admitted, visits.refused, visits.last_method) for name, visits in door.visits.items()}
+    assert counted == {"order": (2, 0, RESERVE), "payment": (0, 1, GET), "": (0, 1, GET)}

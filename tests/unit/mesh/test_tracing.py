@@ -23,12 +23,15 @@ class Hop(health_pb2_grpc.HealthServicer):
     next: Any = None
 
     async def Check(  # noqa: N802 - as the contract has it
-        self, request: health_pb2.HealthCheckRequest, _: object
+        self,
+        request: health_pb2.HealthCheckRequest,
+        servicer_context: Any,  # noqa: ANN401
     ) -> health_pb2.HealthCheckResponse:
-        """Serve one call."""
+        """Serve one call, as the gate does."""
+        tracing.go_on_with(dict(servicer_context.invocation_metadata()).get("traceparent", ""))
         self.seen.append(tracing.traceparent())
         if len(self.seen) % 2 and self.next is not None:
-            await self.next.Check(request)
+            await self.next.Check(request, metadata=(("traceparent", tracing.traceparent()),))
         return health_pb2.HealthCheckResponse()
 
 
@@ -36,7 +39,7 @@ class Hop(health_pb2_grpc.HealthServicer):
 async def hop() -> AsyncIterator[Hop]:
     """Run a server that calls itself, with nowhere to send spans to."""
     provider = tracing.configure_tracing(MeshSettings(service="test", port=1, metrics_port=2))
-    servicer, server = Hop(), grpc.aio.server(interceptors=(tracing.server_interceptor(provider),))
+    servicer, server = Hop(), grpc.aio.server(interceptors=tracing.server_interceptors(provider))
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()

@@ -1,7 +1,13 @@
 """What must hold of all three databases once no order is under way: the promise of the saga."""
 
+from collections import Counter
+
+from services.order.domain.order import Order, State
+from services.order.domain.parts import ShipmentState
+from services.order.rebuild import Rebuilding
 from tests.integration.postgres import Postgres
 from tests.integration.services.inventory import books as inventory
+from tests.integration.services.order.shop import Shop
 from tests.integration.services.payment import books as payment
 
 ORDERS = b"SELECT id::text, state, reservation_id::text, payment_id::text, total FROM orders"
@@ -26,3 +32,59 @@ def audit(postgres: Postgres) -> dict[str, int]:
     payment.audit(postgres)
     states = [order[1] for order in orders]
     return {state: states.count(state) for state in sorted(set(states))}
+
+
+async def settled_up(shop: Shop) -> dict[str, int]:
+    """Compare what each order says with the stock and the money held, gone and back for it. Counts orders by state."""
+    states: Counter[str] = Counter()
+    count, wrong = await Rebuilding(shop.orders).check_all()
+    assert wrong == {}
+    for order in await _all(shop, count):
+        assert order.settled, order
+        await _stock_agrees(shop, order)
+        await _money_agrees(shop, order)
+        states[order.state] += 1
+    return dict(sorted(states.items()))
+
+
+async def _all(shop: Shop, count: int) -> list[Order]:
+    everybody = {"owner": None, "customer_id": None, "state": None}
+    found = await shop.orders.page(everybody, None, count + 1)
+    assert len(found) == count
+    return found
+
+
+async def _stock_agrees(shop: Shop, order: Order) -> None:
+    reservation = await shop.stock.reservation(order.id)
+    parts = reservation.allocations if reservation else ()
+    failed = [line for each in order.shipments if each.state is ShipmentState.FAILED for line in each.lines]
+    for line in order.lines:
+        mine = [part for part in parts if part.sku == line.sku]
+        # Units of a shipment whose money was refused left and came back; they are no longer held.
+        back = sum(part.returned for part in mine)
+        restocked = sum(each.restocked for r in order.returns for each in r.lines if each.sku == line.sku)
+        unsent = back - restocked
+        assert 0 <= unsent <= sum(each.quantity for each in failed if each.sku == line.sku), order
+        assert sum(part.committed for part in mine) == line.shipped + unsent, (order, mine)
+        holds = order.state in {State.CONFIRMED, State.PARTIALLY_SHIPPED}
+        assert sum(part.held for part in mine) == (max(line.left - unsent, 0) if holds else 0), (order, mine)
+
+
+async def _money_agrees(shop: Shop, order: Order) -> None:
+    payment = await shop.payments.of_order(order.id)
+    if payment is None:
+        assert order.state in {State.REJECTED, State.CANCELLED}
+        return
+    none = order.sum(())
+    assert (payment.captured if payment.captured.minor_units else none) == order.captured, (order, payment)
+    assert (payment.refunded if payment.refunded.minor_units else none) == order.refunded, (order, payment)
+    held = getattr(payment, "held", None)
+    if held is None:
+        return
+    held = held.minor_units
+    if any(each.state is ShipmentState.FAILED for each in order.shipments):
+        return  # Its money could not be taken: the hold was given up behind the order's back.
+    if order.state in {State.CONFIRMED, State.PARTIALLY_SHIPPED}:
+        assert held == (order.total - order.captured).minor_units, (order, payment)
+    else:
+        assert held == 0, (order, payment)

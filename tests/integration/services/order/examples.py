@@ -1,12 +1,13 @@
 """Orders and requests to try things with."""
 
+import hashlib
 from datetime import UTC, datetime
 
 from services.common.ids import new_id
 from services.common.money import Money
-from services.order.domain import order as orders
+from services.order.domain import placing as orders
 from services.order.domain.order import Line, Order
-from services.order.placement import Request, fingerprint
+from services.order.placement import Request
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=UTC)
 CUSTOMER = "01890000-0000-7000-8000-00000000c001"
@@ -32,5 +33,5 @@ def request(key: str | None = None, customer_id: str = CUSTOMER, content: bytes 
         payment_token="tok_visa",
         currency_code="EUR",
         idempotency_key=key,
-        fingerprint=fingerprint(content),
+        fingerprint=hashlib.sha256(content).digest(),
     )

@@ -11,8 +11,9 @@ from mesh import errors
 from ordermesh.order.v1 import order_pb2
 from ordermesh.order.v1 import order_service_pb2 as pb
 from services.common.ids import new_id
-from services.order.domain import order as orders
+from services.order.domain import placing as orders
 from services.order.domain.order import Order
+from services.order.store import Stuck
 from tests.integration.postgres import Postgres
 from tests.integration.services.order.conclusion import audit
 from tests.integration.services.order.examples import request
@@ -24,17 +25,23 @@ ORDERS = 24
 
 
 async def recovered(shop: Shop) -> None:
-    """Let recovery work until nothing is unsettled; each order it claims is left alone for as long as its lease."""
-    async with asyncio.timeout(30):
+    """Let the leases of the dead run out, and recovery work until nothing is unsettled."""
+    async with asyncio.timeout(120):
         while await unsettled(shop):
+            await abandoned(shop)
             await shop.recovery.once()
             await asyncio.sleep(0.1)
 
 
-async def unsettled(shop: Shop) -> int:
-    """Count the orders that are on their way."""
-    everybody = {"owner": None, "customer_id": None}
-    return sum([len(await shop.orders.page({**everybody, "state": each}, None, 500)) for each in orders.UNSETTLED])
+async def abandoned(shop: Shop) -> None:
+    """Let the leases of all orders that are on their way run out."""
+    for each in await unsettled(shop):
+        await shop.orders.give_up_lease(each.id)
+
+
+async def unsettled(shop: Shop) -> list[Stuck]:
+    """List the orders that are on their way."""
+    return await shop.orders.stuck(timedelta(0), 500)
 
 
 async def stocked(shop: Shop) -> None:
@@ -82,10 +89,10 @@ async def waiting(shop: Shop) -> Order:
 
 async def killed(shop: Shop, one: Order, crossings: int) -> None:
     """Drive an order until the process dies."""
-    shop.wire.crossings_to_live = crossings
+    shop.wire.life.crossings = crossings
     with pytest.raises(ProcessDiedError):
         await shop.saga.drive(one)
-    shop.wire.crossings_to_live = None
+    shop.wire.life.crossings = None
 
 
 async def test_wherever_a_process_dies_another_takes_its_order_on(postgres: Postgres) -> None:
@@ -136,7 +143,7 @@ async def test_two_recoveries_at_once_do_no_harm(postgres: Postgres) -> None:
         await stocked(shop)
         for crossings in (0, 1, 2, 3) * 3:
             await killed(shop, await waiting(shop), crossings)
-        await asyncio.sleep(LEASE.total_seconds())
+        await abandoned(shop)
         claimed = await shop.orders.claim_unsettled(50, timedelta(0))
         again = await shop.orders.claim_unsettled(50, LEASE)
         assert len(claimed) == len(again) == 12

@@ -7,8 +7,9 @@ import pytest
 
 from services.common.database import Database
 from services.common.ids import new_id
-from services.order.domain import order as orders
-from services.order.domain.order import Order, Rejection
+from services.order.domain import placing as orders
+from services.order.domain.order import Order
+from services.order.domain.parts import Rejection
 from services.order.settings import OrderSettings
 from services.order.store import OrderStore
 from tests.integration.postgres import Postgres

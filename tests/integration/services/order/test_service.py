@@ -11,6 +11,7 @@ import pytest_asyncio
 from mesh import errors, headers, status
 from ordermesh.order.v1 import order_pb2
 from ordermesh.order.v1 import order_service_pb2 as pb
+from services.inventory.domain.sourcing import Strategy
 from tests.integration.postgres import Postgres
 from tests.integration.services.order.conclusion import audit
 from tests.integration.services.order.shop import STRANGER, Shop, User, open_shop
@@ -188,3 +189,14 @@ async def test_services_get_many_orders_at_once_and_those_that_are_none_are_left
     assert list(found.orders) == [placed[2], placed[0]]
     error = await refusal(shop.as_user()("BatchGetOrders", pb.BatchGetOrdersRequest(ids=asked)))
     assert error.code == "PERMISSION_DENIED"
+
+
+async def test_stock_comes_from_the_warehouse_that_is_near_where_the_order_goes(postgres: Postgres) -> None:
+    """Where the installation wants that."""
+    async with open_shop(postgres, sourcing=Strategy.NEAREST) as shop:
+        for code, regions in (("paris", ("FR",)), ("berlin", ("DE",))):
+            await shop.stock.add_warehouse(code, code, 0, region_codes=regions)
+            await shop.stock.receive("A", 5, code)
+        await shop.as_user()("CreateOrder", order(A=1))
+        reserved = {level.warehouse_code: level.reserved for level in await shop.stock.levels(["A"])}
+    assert reserved == {"paris": 0, "berlin": 1}

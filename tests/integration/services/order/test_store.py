@@ -11,9 +11,10 @@ from mesh import context
 from ordermesh.order.v1 import order_events_pb2
 from services.common.ids import new_id
 from services.common.money import Money
-from services.order.domain import order as orders
+from services.order.domain import placing as orders
 from services.order.domain.errors import OrderChanged, OrderNotFound
-from services.order.domain.order import Order, Rejection, State
+from services.order.domain.order import Order, State
+from services.order.domain.parts import Rejection
 from services.order.events import order_to_proto
 from services.order.store import OrderStore
 from tests.integration.postgres import Postgres

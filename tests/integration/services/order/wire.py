@@ -1,30 +1,52 @@
-"""The way from the order service to the others, which can lose requests and replies."""
+"""The way from the order service to the others and to its database, which can lose requests and replies."""
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from mesh import errors
-from services.common.money import Money
-from services.order.domain.order import Line
-from services.order.saga import Authorization, Inventory, Payment
 
 
-class ProcessDiedError(Exception):
-    """Here the process was killed."""
+class ProcessDiedError(errors.Unavailable):
+    """Here the process was killed. Whatever it would do after a failure has no effect: all of its wires are dead."""
+
+    def __init__(self) -> None:
+        super().__init__("the process died")
+
+
+@dataclass
+class Life:
+    """How long the order service lives: so many requests and replies, on all of its wires; for ever if None."""
+
+    crossings: int | None = None
+    died: bool = False
+
+    def cross(self) -> None:
+        """Live through a request or a reply, or not: and then through none."""
+        if self.crossings is None:
+            return
+        if self.crossings == 0:
+            self.died = True
+            raise ProcessDiedError
+        self.crossings -= 1
 
 
 @dataclass
 class Wire:
-    """How reliable the way to other services is: how many of a hundred requests, and of a hundred replies, get lost.
+    """How reliable the way to others is: how many of a hundred requests, and of a hundred replies, get lost.
 
-    `crossings_to_live`: after so many requests and replies the order service dies; None if it doesn't.
+    Wires of one process share its life.
     """
 
     lost_requests: int = 0
     lost_replies: int = 0
     luck: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - luck, not secrecy
 
-    crossings_to_live: int | None = None
+    life: Life = field(default_factory=Life)
+
+    crossed: int = 0
+    """How many requests and replies there were."""
 
     def request(self) -> None:
         """Let a request through, or not."""
@@ -35,53 +57,28 @@ class Wire:
         self._cross(self.lost_replies)
 
     def _cross(self, percent_lost: int) -> None:
-        if self.crossings_to_live is not None:
-            if self.crossings_to_live == 0:
-                raise ProcessDiedError
-            self.crossings_to_live -= 1
+        self.crossed += 1
+        self.life.cross()
         if self.luck.randrange(100) < percent_lost:
             raise errors.Unavailable("lost on the way")
 
 
-class FarInventory:
-    """The inventory service at the end of a wire."""
+class Far:
+    """Something at the end of a wire: each of its methods is asked by a request and answers by a reply."""
 
-    def __init__(self, inventory: Inventory, wire: Wire) -> None:
+    def __init__(self, there: object, wire: Wire) -> None:
         """Lead to the real one."""
-        self._inventory = inventory
+        self._there = there
         self._wire = wire
 
-    async def reserve(self, order_id: str, lines: tuple[Line, ...]) -> str:
-        """Hold stock."""
-        self._wire.request()
-        reservation_id = await self._inventory.reserve(order_id, lines)
-        self._wire.reply()
-        return reservation_id
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        """Wrap a method."""
+        method = getattr(self._there, name)
 
-    async def release(self, order_id: str) -> None:
-        """Give stock back."""
-        self._wire.request()
-        await self._inventory.release(order_id)
-        self._wire.reply()
+        async def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the method has
+            self._wire.request()
+            answer = await method(*arguments, **named)
+            self._wire.reply()
+            return answer
 
-
-class FarPayment:
-    """The payment service at the end of a wire."""
-
-    def __init__(self, payment: Payment, wire: Wire) -> None:
-        """Lead to the real one."""
-        self._payment = payment
-        self._wire = wire
-
-    async def authorize(self, order_id: str, customer_id: str, amount: Money, token: str) -> Authorization:
-        """Have money held."""
-        self._wire.request()
-        answer = await self._payment.authorize(order_id, customer_id, amount, token)
-        self._wire.reply()
-        return answer
-
-    async def cancel(self, order_id: str) -> None:
-        """Give money back."""
-        self._wire.request()
-        await self._payment.cancel(order_id)
-        self._wire.reply()
+        return call

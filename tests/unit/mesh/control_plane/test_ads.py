@@ -24,8 +24,8 @@ class Client:
     def __init__(self, publication: Publication, registry: CollectorRegistry) -> None:
         """Connect to a control plane that serves what is published."""
         self._requests = asyncio.Queue[Any]()
-        discovery = AggregatedDiscovery("control-plane-1", publication, Metrics(registry), structlog.get_logger())
-        self._responses = discovery.StreamAggregatedResources(self._sent(), cast("Any", None))
+        self.discovery = AggregatedDiscovery("control-plane-1", publication, Metrics(registry), structlog.get_logger())
+        self._responses = self.discovery.StreamAggregatedResources(self._sent(), cast("Any", None))
 
     async def _sent(self) -> AsyncIterator[Any]:
         while (request := await self._requests.get()) is not None:
@@ -123,3 +123,33 @@ async def test_a_refusal_is_counted_and_logged(
     labels = {"type": "ClusterLoadAssignment", "meaning": "refused"}
     assert registry.get_sample_value("ordermesh_control_plane_requests_total", labels) == 1
     assert [(line["event"], line["error"]) for line in lines] == [("resources_refused", "no such thing")]
+
+
+async def test_what_is_refused_shows_until_something_newer_is_accepted(
+    client: Client, publication: Publication, registry: CollectorRegistry
+) -> None:
+    """By whom and why, for operators; how many, for the alert. Nothing is left of a client that hung up."""
+
+    def refusing() -> float | None:
+        return registry.get_sample_value("ordermesh_control_plane_refusing", {"type": "ClusterLoadAssignment"})
+
+    publication.publish(snapshot_of())
+    client.ask("order")
+    first = await client.hear()
+    client.ask("order", nonce=first.nonce, error="no such thing")
+    await asyncio.sleep(0.01)
+    (subscriber,) = client.discovery.subscribers
+    assert [(each.type, each.reason) for each in subscriber.refusals] == [("ClusterLoadAssignment", "no such thing")]
+    assert refusing() == 1
+
+    publication.publish(snapshot_of(order=(instance(1),)))
+    second = await client.hear()
+    client.ask("order", nonce=second.nonce)
+    await asyncio.sleep(0.01)
+    assert refusing() is None
+
+    client.ask("order", nonce=second.nonce, error="not that either")
+    client.hang_up()
+    with pytest.raises(StopAsyncIteration):
+        await client.hear()
+    assert (refusing(), client.discovery.subscribers) == (None, [])

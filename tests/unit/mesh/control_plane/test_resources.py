@@ -1,8 +1,12 @@
 """What gRPC clients and the Envoy edge are told, put together."""
 
+from dataclasses import replace
+
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+
 from mesh.control_plane.resources import Resources
 from mesh.control_plane.snapshot import ResourceType, Snapshot
-from mesh.control_plane.world import World
+from mesh.control_plane.world import Instance, World
 from tests.unit.mesh.control_plane.examples import METHODS, instance, policies, snapshot_of
 
 ZONES = {"zones": {"preferOwn": True}}
@@ -80,3 +84,17 @@ def test_what_did_not_change_is_not_built_again() -> None:
     kind = ResourceType.ENDPOINTS
     assert after.view("")[kind]["order"] is before.view("")[kind]["order"]
     assert after.view("")[kind]["product"] != before.view("")[kind]["product"]
+
+
+def test_a_guest_s_methods_are_repeated_only_if_all_its_instances_allow_it() -> None:
+    """There is no contract to go by, and an instance of an older version may not be able to."""
+    path = "/acme.loyalty.v1.LoyaltyService/GetPoints"
+    able, unable = (replace(instance(port), methods=((path, port == 1),)) for port in (1, 2))
+
+    def repeated(*instances: Instance) -> bool:
+        kind = ResourceType.ROUTES
+        body = snapshot_of(loyalty=instances).view("order")[kind]["loyalty"].body
+        found = RouteConfiguration.FromString(body.value).virtual_hosts[0].routes
+        return any(each.match.path == path and each.route.HasField("retry_policy") for each in found)
+
+    assert (repeated(able), repeated(able, unable), repeated()) == (True, False, False)

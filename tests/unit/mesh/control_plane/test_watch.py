@@ -9,6 +9,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from mesh.advertisement import TAG
 from mesh.blocking_queries import Answer, ConsulUnreadableError, follow
 from mesh.control_plane.metrics import Metrics
 from mesh.control_plane.policy import Documents
@@ -203,3 +204,29 @@ async def test_policies_that_can_not_be_read_end_the_session() -> None:
 
     with pytest.raises(ExceptionGroup, match="unhandled errors in a TaskGroup"):
         await Session(1, catalog, ["order"], lambda _: None).run()
+
+
+async def test_a_guest_is_watched_as_soon_as_the_catalog_marks_one() -> None:
+    """It is told with what it says of its own methods, and stays known to the next session."""
+    catalog, told, guests = ScriptedCatalog(), list[Observation](), set[str]()
+    async with running(Session(1, catalog, ["order"], told.append, guests).run()):
+        catalog.say("catalog", Answer(5, {"consul": [], "loyalty": [TAG], "elsewhere": ["v1"], "order": [TAG]}))
+        catalog.say("order", Answer(5, []))
+        await settle()
+        assert told == []
+        meta = {"methods-0": "acme.loyalty.v1.LoyaltyService/GetPoints*,AddPoints"}
+        catalog.say("loyalty", Answer(5, [entry(7, **meta)]))
+        await settle()
+
+    (seen,) = told
+    (guest,) = seen.services["loyalty"]
+    service = "/acme.loyalty.v1.LoyaltyService"
+    assert guest.methods == ((f"{service}/AddPoints", False), (f"{service}/GetPoints", True))
+    assert (set(seen.services), guests) == ({"order", "loyalty"}, {"loyalty"})
+
+
+def test_a_report_that_did_not_come_keeps_no_calls_away() -> None:
+    """Whoever is dead fails the check that asks, too."""
+    late = check("critical", "TTL expired", name="order-1-report")
+    (found,) = instances([entry(1, check("passing"), late)])
+    assert found.health is Health.HEALTHY

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from mesh import errors
 from services.common.money import Money
+from services.order.changes import Asked, Key
 from services.order.domain.errors import OrderChanged, OrderNotFound, UnknownSku
 from services.order.domain.order import Line, Order, State
+from services.order.domain.parts import Units
 from services.order.placement import Earlier, Request
-from services.order.saga import Authorization, OutOfStock, PaymentUnsettledError
+from services.order.ports import Authorization, OutOfStock, PaymentUnsettledError, RefusedError
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 CUSTOMER = "01890000-0000-7000-8000-00000000c001"
@@ -38,6 +40,7 @@ class MemoryStore:
     history: list[Order] = field(default_factory=list)
     keys: dict[tuple[str, str], Earlier] = field(default_factory=dict)
     unleased: list[str] = field(default_factory=list)
+    requests: dict[tuple[str, str], Asked] = field(default_factory=dict)
 
     async def add(self, order: Order, request: Request) -> bool:
         """Keep a new order unless its key was used."""
@@ -54,11 +57,17 @@ class MemoryStore:
         found = self.keys.get((customer_id, key))
         return Earlier(self.orders[found.order.id], found.fingerprint) if found else None
 
-    async def save(self, order: Order) -> None:
+    async def save(self, order: Order, key: Key | None = None) -> None:
         """Keep the next version of an order."""
         if self.orders[order.id].version != order.version - 1:
             raise OrderChanged(order.id)
+        if key is not None and order.change is not None:
+            self.requests[order.id, key.key] = Asked(order.change.part_id, key.fingerprint)
         self._keep(order)
+
+    async def asked(self, order_id: str, key: str) -> Asked | None:
+        """Find what a key was used for."""
+        return self.requests.get((order_id, key))
 
     async def get(self, order_id: str) -> Order:
         """Find an order."""
@@ -96,9 +105,14 @@ class FakeInventory:
     away: int = 0
     held: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
+    regions: list[str] = field(default_factory=list)
+    refusal: RefusedError | None = None
+    moves: dict[str, tuple[str, list[Units]]] = field(default_factory=dict)
+    """What was released, committed and taken back, by key: so that a repeated call counts once."""
 
-    async def reserve(self, order_id: str, lines: tuple[Line, ...]) -> str:
+    async def reserve(self, order_id: str, lines: tuple[Line, ...], region_code: str) -> str:
         """Hold stock."""
+        self.regions.append(region_code)
         self._maybe_away()
         if short := [line.sku for line in lines if line.sku in self.short]:
             raise OutOfStock(short)
@@ -110,6 +124,26 @@ class FakeInventory:
         self._maybe_away()
         self.held.discard(order_id)
         self.released.add(order_id)
+
+    async def release_units(self, order_id: str, units: Sequence[Units], key: str) -> None:
+        """Give some stock back."""
+        del order_id
+        self._maybe_away()
+        self.moves[key] = ("release", list(units))
+
+    async def commit(self, order_id: str, units: Sequence[Units], key: str) -> None:
+        """Book stock as gone."""
+        del order_id
+        self._maybe_away()
+        if self.refusal:
+            raise self.refusal
+        self.moves[key] = ("commit", list(units))
+
+    async def take_back(self, order_id: str, units: Sequence[Units], key: str) -> None:
+        """Book stock in again."""
+        del order_id
+        self._maybe_away()
+        self.moves[key] = ("take back", list(units))
 
     def _maybe_away(self) -> None:
         if self.away:
@@ -126,6 +160,11 @@ class FakePayment:
     lost_replies: int = 0
     authorizations: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
+    refusal: RefusedError | None = None
+    moves: dict[str, tuple[str, Money, bool]] = field(default_factory=dict)
+    """What was captured and refunded, by key; whether a capture was final."""
+
+    given_up: list[str] = field(default_factory=list)
 
     async def authorize(self, order_id: str, customer_id: str, amount: Money, token: str) -> Authorization:
         """Hold money, once for each order."""
@@ -136,14 +175,37 @@ class FakePayment:
         if self.failure is None and order_id not in self.held:
             self.held.add(order_id)
             self.authorizations.append(order_id)
-        if self.lost_replies:
-            self.lost_replies -= 1
-            raise errors.Unavailable("connection lost")
+        self._maybe_lost()
         return Authorization(f"payment-of-{order_id}", self.failure)
 
     async def cancel(self, order_id: str) -> None:
         """Give money back."""
         self.held.discard(order_id)
+
+    async def capture(self, payment_id: str, amount: Money, key: str, *, final: bool) -> None:
+        """Take money."""
+        del payment_id
+        if self.refusal:
+            raise self.refusal
+        self.moves[key] = ("capture", amount, final)
+        self._maybe_lost()
+
+    async def give_up_rest(self, payment_id: str) -> None:
+        """Let the rest go."""
+        self.given_up.append(payment_id)
+
+    async def refund(self, payment_id: str, amount: Money, key: str) -> None:
+        """Give money back that was taken."""
+        del payment_id
+        if self.refusal:
+            raise self.refusal
+        self.moves[key] = ("refund", amount, False)
+        self._maybe_lost()
+
+    def _maybe_lost(self) -> None:
+        if self.lost_replies:
+            self.lost_replies -= 1
+            raise errors.Unavailable("connection lost")
 
 
 @dataclass

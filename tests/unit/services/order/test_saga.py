@@ -1,12 +1,13 @@
 """What becomes of an order when the others answer, refuse, are away or lose their answer."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from mesh import errors
 from services.common.money import Money
-from services.order.domain import order as orders
+from services.order.domain import placing as orders
 from services.order.domain.order import Line, Order, State
 from services.order.placement import Request
 from services.order.recovery import Recovery
@@ -135,3 +136,10 @@ async def test_driving_a_settled_order_does_nothing(world: World) -> None:
     before = len(world.store.history)
     assert await world.saga.drive(confirmed) == confirmed
     assert len(world.store.history) == before
+
+
+async def test_inventory_is_told_where_the_order_goes(world: World) -> None:
+    """It may take stock from the nearest warehouse."""
+    placed = await world.placed()
+    await world.saga.drive(replace(placed, shipping_address={"region_code": "FR"}))
+    assert world.inventory.regions == ["FR"]
