@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "policy": ("policy", "the traffic policy of each service: look, check, set, reset"),
     "settings": ("service_settings", "what running services are told: log level, flags"),
     "doctor": ("doctor", "look for what keeps the stack from working, and say what to do"),
+    "audit": ("audit", "whether orders, stock, money and events agree"),
     "events": ("events", "the events of a topic, decoded"),
     "demo": ("demo", "place an order as a customer would"),
     "install": ("components", "download and build components into the cache"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError
 
@@ -151,6 +151,33 @@ def follow(
             # Not `if message`: a message with an empty value has a length of 0.
             if message is not None and message.error() is None:
                 yield decode(message, contracts)
+
+
+def ids(client: Client, topic: str) -> set[str]:
+    """Read the id of every event of a topic, up to where it ends now.
+
+    Raises UnknownTopic, TimeoutError when the broker stops answering, or KafkaException if it is away.
+    """
+    found: set[str] = set()
+    with _reader(client) as consumer:
+        ends = {}
+        for place in _partitions(consumer, topic):
+            low, high = consumer.get_watermark_offsets(place, timeout=REQUEST_TIMEOUT_S)
+            if low < high:
+                ends[place.partition] = high
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in ends])
+        heard = time.monotonic()
+        while ends:
+            if time.monotonic() > heard + REQUEST_TIMEOUT_S:
+                raise TimeoutError(f"{topic} says nothing for {REQUEST_TIMEOUT_S} s")
+            message = consumer.poll(POLL_S)
+            if message is None or message.error() is not None:
+                continue
+            heard, partition = time.monotonic(), _number(message.partition())
+            if _number(message.offset()) + 1 >= ends.get(partition, 0):
+                ends.pop(partition, None)
+            found.add(_text(dict(message.headers() or ()).get("ce_id") or b""))
+    return found
 
 
 @contextmanager

@@ -26,6 +26,10 @@ logs: venv ## The log of one program as it comes: make logs s=order
 doctor: venv ## Look for what keeps the stack from working, and say what to do
 	@$(NATIVE) doctor
 
+.PHONY: audit
+audit: proto xds ## Whether orders, stock, money and events agree, in all databases and Kafka; reads only, also while it runs
+	@$(NATIVE) audit
+
 .PHONY: events
 events: venv ## Events as they come, decoded: make events t=order-events [n=10] [json=1]
 	@$(NATIVE) events $(t) $(if $(n),--last $(n)) $(if $(json),--json)

@@ -30,10 +30,11 @@ def edge_cluster(service: str, policy: TrafficPolicy, identities: Identities | N
     built = _cluster(service, policy, encryption.for_envoy(service, identities) if identities else None)
     built.lb_policy = cluster_pb2.Cluster.LEAST_REQUEST
     built.connect_timeout.CopyFrom(Duration(seconds=1))
-    # Who balances by least requests prefers an instance that died: it has none. Its first broken connection ejects it.
+    # Who balances by least requests prefers an instance that died: it has none. Two calls in a row that it broke off or
+    # refused to connect for eject it, before the last try of either.
     # What an instance answers is counted apart, so rightful errors do not add up to that.
     built.outlier_detection.split_external_local_origin_errors = True
-    built.outlier_detection.consecutive_local_origin_failure.value = 1
+    built.outlier_detection.consecutive_local_origin_failure.value = 2
     built.outlier_detection.enforcing_local_origin_success_rate.value = 0
     built.common_lb_config.locality_weighted_lb_config.SetInParent()
     built.common_lb_config.healthy_panic_threshold.CopyFrom(percent_pb2.Percent(value=0))

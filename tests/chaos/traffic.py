@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from itertools import cycle
@@ -244,13 +244,12 @@ async def order_service(plan: Plan) -> AsyncIterator[Clients]:
             await clients.close()
 
 
-async def keep_calling(via: str, calls: Iterator[tuple[str, Make]], recorder: Recorder, done: asyncio.Event) -> None:
-    """Make one call after the other."""
-    for method, make in calls:
-        if done.is_set():
-            return
-        await recorder.record(via, method, make)
-        await asyncio.sleep(PAUSE_SECONDS)
+async def keep_calling(via: str, calls: Round, recorder: Recorder, done: asyncio.Event) -> None:
+    """Make one call after the other; the last round is made to its end, so that nothing stays held."""
+    while not done.is_set():
+        for method, make in calls:
+            await recorder.record(via, method, make)
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def main(plan: Plan, output: TextIO) -> None:
@@ -272,7 +271,7 @@ async def main(plan: Plan, output: TextIO) -> None:
         }
         for via, count in plan.callers.items():
             for _ in range(count):
-                callers.create_task(keep_calling(via, cycle(rounds[via]()), recorder, done))
+                callers.create_task(keep_calling(via, rounds[via](), recorder, done))
 
 
 if __name__ == "__main__":
