@@ -19,9 +19,11 @@ from mesh.telemetry import get_logger
 
 _log = get_logger(__name__)
 
-# An instance that hangs is out of everybody's list after the sum of both at the latest.
+# One late answer is a busy machine, two in a row are a sick instance. Clients leave one that hangs out by themselves,
+# and sooner (mesh/client.py); that Consul takes it out of the list some seconds later loses no call.
 CHECK_INTERVAL = "1s"
-CHECK_TIMEOUT = "1500ms"
+CHECK_TIMEOUT = "2s"
+FAILURES_BEFORE_CRITICAL = 2
 # One that died without a word stops reporting, and is gone a minute after this; 1 min is Consul's own minimum.
 REPORT_TTL = "30s"
 FORGET_AFTER = "1m"
@@ -111,6 +113,7 @@ class Registry:
             **Check.grpc(address, CHECK_INTERVAL, timeout=CHECK_TIMEOUT, **TLS),
             "CheckID": f"{self._settings.instance}-health",
             "Name": "Whether it serves, asked over gRPC",
+            "FailuresBeforeCritical": FAILURES_BEFORE_CRITICAL,
             "Status": "passing" if self._health.serving else "critical",
         }
 

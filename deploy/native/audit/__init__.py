@@ -21,7 +21,7 @@ LOOKS = 4
 PAUSE_S = 2.0
 SHOWN = 20
 # Services that know more of their own books than others may.
-OWN: tuple[tuple[str, str], ...] = (("inventory", "services.inventory.audit"),)
+OWN: tuple[tuple[str, str], ...] = (("inventory", "services.inventory.audit"), ("order", "services.order.rebuild"))
 
 Look = Callable[[], set[Difference]]
 
