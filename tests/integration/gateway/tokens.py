@@ -17,13 +17,13 @@ PUBLIC_KEY = {name: str(KEY.as_dict(private=False)[name]) for name in ("kty", "c
 
 def token(*permissions: str, key: OKPKey = KEY, **changes: Any) -> str:  # noqa: ANN401 - claims are any JSON
     """Sign a token for a user of its own, with some claims changed."""
-    now = int(time.time())
+    now = int(time.time())  # Of when tests are collected, which is long before some of them run.
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": str(uuid.uuid4()),
         "iat": now,
-        "exp": now + 300,
+        "exp": now + 3600,
         "permissions": list(permissions),
     }
     return jwt.encode({"alg": "EdDSA", "kid": "key-1"}, claims | changes, key, algorithms=["EdDSA"])

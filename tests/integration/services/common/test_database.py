@@ -13,6 +13,8 @@ from services.common.database import Database, NotMigratedError
 from services.common.settings import ServiceSettings
 from tests.integration.postgres import Postgres
 
+NEWEST = module.newest_revision("order")
+
 
 @pytest_asyncio.fixture
 async def database(postgres: Postgres) -> AsyncIterator[Database]:
@@ -68,7 +70,7 @@ async def test_a_database_without_a_schema_is_not_healthy(postgres: Postgres) ->
         connection.execute("CREATE DATABASE bare")
     url = postgres.url("order", "order_app").replace("/orders", "/bare")
     async with Database.open(postgres.settings(ServiceSettings, "order", database_url=url)) as bare:
-        with pytest.raises(NotMigratedError, match="the schema is at nothing, this code needs 0001"):
+        with pytest.raises(NotMigratedError, match=f"the schema is at nothing, this code needs {NEWEST}"):
             await bare.ping()
     with postgres.superuser() as connection:
         connection.execute("DROP DATABASE bare")
@@ -81,7 +83,7 @@ async def test_a_schema_that_is_too_old_is_not_healthy(
     await database.ping()
     monkeypatch.setattr(module, "newest_revision", lambda _service: "0099")
     async with Database.open(postgres.settings(ServiceSettings, "order")) as newer:
-        with pytest.raises(NotMigratedError, match="the schema is at 0001, this code needs 0099"):
+        with pytest.raises(NotMigratedError, match=f"the schema is at {NEWEST}, this code needs 0099"):
             await newer.ping()
 
 

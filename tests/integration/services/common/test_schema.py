@@ -89,7 +89,6 @@ APPEND_ONLY = [
     ("order", "idempotency_keys"),
     ("inventory", "stock_movements"),
     ("inventory", "allocations"),
-    ("inventory", "warehouses"),
     ("payment", "ledger_entries"),
     ("payment", "sandbox_movements"),
 ]
@@ -107,6 +106,12 @@ def test_what_is_append_only_stays_so(postgres: Postgres, service: str, table: s
     assert granted == [("SELECT",), ("INSERT",)]
 
 
+DELETABLE = {
+    # Deliveries that were acted on, and the rows of files that were compared, are kept for a while only.
+    "payment": {"webhook_deliveries", "settlement_rows"},
+}
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_nothing_of_a_service_can_be_deleted_by_it(postgres: Postgres, service: str) -> None:
     """Whoever adds a table that needs it says so here."""
@@ -115,7 +120,7 @@ def test_nothing_of_a_service_can_be_deleted_by_it(postgres: Postgres, service: 
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
             "AND has_table_privilege(oid, 'DELETE')"
         ).fetchall()
-    assert deletable == []
+    assert {name for (name,) in deletable} == DELETABLE.get(service, set())
 
 
 def test_a_service_can_not_enter_the_database_of_another(postgres: Postgres) -> None:
