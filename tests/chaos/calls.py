@@ -25,9 +25,9 @@ class Call:
         """Whether its contract lets infrastructure try it again."""
         return self.idempotency != ONCE
 
-    def under_way(self, moment: float) -> bool:
-        """Whether it had been sent and not been answered."""
-        return self.begun <= moment <= self.ended
+    def under_way(self, told: float, gone: float) -> bool:
+        """Whether it had been sent before the one and not been answered before the other."""
+        return self.begun <= gone and told <= self.ended
 
     def __str__(self) -> str:
         return f"{self.via}, {self.method} ({self.idempotency}): {self.code} {self.details[:200]}"

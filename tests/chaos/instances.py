@@ -100,9 +100,12 @@ class Second:
                 command, cwd=self._mesh.stack.checkout, env=self._environment, stdout=output, stderr=output
             )
 
-    def kill(self) -> float:
-        """End it from one moment to the next; gives the moment."""
-        return self._signal(signal.SIGKILL)
+    def kill(self) -> tuple[float, float]:
+        """End it; gives the moment of the signal and the one it was gone at, until which it is still sent calls."""
+        told = self._signal(signal.SIGKILL)
+        assert self._process
+        self._process.wait()
+        return told, time.time()
 
     def hang(self) -> float:
         """Let it do nothing any more, with all its connections open; gives the moment."""
@@ -122,7 +125,4 @@ class Second:
     def _signal(self, number: signal.Signals) -> float:
         assert self._process
         self._process.send_signal(number)
-        moment = time.time()
-        if number is signal.SIGKILL:
-            self._process.wait()
-        return moment
+        return time.time()

@@ -20,9 +20,9 @@ def test_a_killed_instance_costs_at_most_the_calls_under_way_on_it(
         second_instances[service].start()
         mesh.becomes(service, healthy=2)
         calls = traffic.stop()
-    under_way = calls.where(lambda call: call.under_way(killed))
+    under_way = calls.where(lambda call: call.under_way(*killed))
     note(under_way=len(under_way), **calls.figures())
     assert calls.repeatable.told() == []
-    assert calls.where(lambda call: not call.under_way(killed)).told() == []
+    assert calls.where(lambda call: not call.under_way(*killed)).told() == []
     foreign = calls.where(lambda call: not call.method.lower().startswith(service))
     assert foreign.told() == []

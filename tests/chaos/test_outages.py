@@ -47,7 +47,7 @@ def test_without_a_control_plane_an_instance_may_die(
             begun = time.time()
             traffic.goes_on(since=begun)
             killed = second_instances["inventory"].kill()
-            traffic.goes_on(since=killed)
+            traffic.goes_on(since=killed[1])
             # How long it is away is the point.
             time.sleep(max(0.0, begun + CONTROL_PLANE_AWAY_S - time.time()))
         back = time.time()
@@ -60,7 +60,7 @@ def test_without_a_control_plane_an_instance_may_die(
         calls = traffic.stop()
     note(a_newcomer_is_served_after_s=round(heard, 1), **calls.figures())
     assert calls.repeatable.told() == []
-    assert calls.where(lambda call: not call.under_way(killed)).told() == []
+    assert calls.where(lambda call: not call.under_way(*killed)).told() == []
     assert later.told() == []
 
 
