@@ -16,7 +16,7 @@ class ServiceSettings(MeshSettings):
     database_pool_size: int = Field(default=10, gt=0)
     database_statement_seconds: float = Field(default=10.0, gt=0, description="no statement may run longer")
     database_idle_seconds: float = Field(
-        default=1.0,
+        default=3.0,
         gt=0,
         description="a transaction that waits longer for us is undone: a process that hangs holds locks",
     )
