@@ -74,8 +74,9 @@ class Accounts:
             await self._store.rehash(account, await self._passwords.hash(password))
         if account.user.disable_time is not None:
             raise UserDisabled
-        grant = Grant(account.user.id, account.user.roles, account.permissions)
-        return Login(account.user, (await self._mint.issue(grant)).value)
+        user = account.user
+        token = await self._mint.issue(Grant(user.id, user.roles, user.permissions))
+        return Login(user, token.value)
 
 
 class NoAdminYetError(Exception):

@@ -17,7 +17,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who can log in, unless they were disabled. `version` counts the events about them."""
+    """A person who can log in, unless they were disabled. `version` counts the events about them.
+
+    `permissions` are what their roles allow at this moment.
+    """
 
     id: str
     email: str
@@ -26,6 +29,7 @@ class User:
     version: int
     create_time: datetime
     disable_time: datetime | None = None
+    permissions: frozenset[str] = frozenset()
 
 
 def canonical(email: str) -> str:

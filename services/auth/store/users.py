@@ -30,11 +30,10 @@ _REHASH = "UPDATE users SET password_hash = %(fresh)s WHERE id = CAST(%(id)s AS 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user with the hash of their password, and what they may do at this moment."""
+    """A user with the hash of their password."""
 
     user: User
     password_hash: str = field(repr=False)
-    permissions: frozenset[str] = frozenset()
 
 
 class AuthStore:
@@ -71,7 +70,7 @@ class AuthStore:
     async def account(self, email: str) -> Account | None:
         """Read who logs in with an email."""
         row = await self._database.row(_BY_EMAIL, {"canonical_email": canonical(email)})
-        return None if row is None else Account(user_of(row), row.password_hash, frozenset(row.permissions))
+        return None if row is None else Account(user_of(row), row.password_hash)
 
     async def rehash(self, account: Account, fresh: str) -> None:
         """Replace the hash of a password that stays the same."""
@@ -81,5 +80,5 @@ class AuthStore:
 
 def user_of(row: Row) -> User:
     """Read a user out of a row of USER."""
-    roles = tuple(row.roles)
-    return User(row.id, row.email, row.display_name, roles, row.version, row.create_time, row.disable_time)
+    roles, permissions = tuple(row.roles), frozenset(row.permissions)
+    return User(row.id, row.email, row.display_name, roles, row.version, row.create_time, row.disable_time, permissions)
