@@ -1,5 +1,6 @@
 """The whole of what Envoy is started with."""
 
+from gateway import cache
 from gateway.clusters import CONTROL_PLANE, clusters
 from gateway.envoy import Json, extension, socket
 from gateway.listeners import listeners
@@ -23,6 +24,7 @@ def render(options: Options) -> Json:
         "static_resources": {"listeners": listeners(options), "clusters": clusters(options)},
         "dynamic_resources": {"ads_config": _control_plane(), "cds_config": _from_control_plane()},
         "overload_manager": _overload(options),
+        "bootstrap_extensions": [cache.bootstrap_extension()],
     }
 
 

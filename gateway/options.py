@@ -25,6 +25,8 @@ class Ports:
 class Files:
     """What Envoy reads: the server certificate, the built contracts, and the folder of what `write` makes.
 
+    `cache` is the folder in which it keeps replies itself.
+
     `identity` is the folder in which `python -m mesh.identity` keeps the certificate that services know the edge by.
     """
 
@@ -33,6 +35,7 @@ class Files:
     identity: Path
     descriptors: Path
     folder: Path
+    cache: Path
 
     @property
     def bootstrap(self) -> Path:

@@ -37,6 +37,14 @@ class Rate(_Section):
     burst: PositiveInt
 
 
+class Cache(_Section):
+    """How much is kept of public reads."""
+
+    max_bytes: PositiveInt
+    max_entries: PositiveInt
+    max_entry_bytes: PositiveInt
+
+
 class Tokens(_Section):
     """How access tokens are checked."""
 
@@ -72,6 +80,7 @@ class EdgeSettings(_Section):
 
     limits: Limits
     rates: dict[str, Rate]
+    cache: Cache
     tokens: Tokens
     retries: Retries
     cors: Cors

@@ -43,7 +43,7 @@ FIGURES = (
     f"limits.request_seconds={REQUEST_SECONDS}",
 )
 # Who the backend is; any other service it is not.
-BACKEND = ("auth", "inventory", "order", "payment")
+BACKEND = ("auth", "inventory", "order", "payment", "product")
 # Otherwise the access log is written every ten seconds.
 FLUSH = ("--file-flush-interval-msec", "100")
 
@@ -100,6 +100,7 @@ def install(folder: Path, generator: Path) -> Edge:
             identity=mesh.admit(folder / "identity", "edge").folder,
             descriptors=DESCRIPTORS,
             folder=folder / "edge",
+            cache=folder / "cache",
         ),
         control_plane=(control_plane,),
     )
