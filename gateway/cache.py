@@ -94,10 +94,15 @@ def validators() -> Json:
     return http_filter("lua", "lua.v3.Lua", default_source_code={"inline_string": VALIDATOR})
 
 
-def kept(method: MethodPolicy) -> Json:
-    """Give the filter settings of a REST route, which say whether its replies are kept."""
+def keeps(method: MethodPolicy, options: Options) -> bool:
+    """Tell whether replies of a method are kept."""
+    return options.settings.cache.enabled and method.cache_ttl is not None
+
+
+def kept() -> Json:
+    """Give the filter settings of a REST route whose replies are kept."""
     on = {"@type": TYPE_PREFIX + "envoy.config.route.v3.FilterConfig", "config": {}}
-    return {CONDITIONAL: on, FILTER: on} if method.cache_ttl else {}
+    return {CONDITIONAL: on, FILTER: on}
 
 
 def metadata(method: MethodPolicy) -> Json:

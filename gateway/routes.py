@@ -83,10 +83,12 @@ def _unambiguous(path: PathTemplate) -> Json:
 def _rest_route(method: MethodPolicy, match: Json, options: Options) -> Json:
     """Route REST as gRPC, and keep replies where the contract allows it: gRPC has no words for that."""
     route = _route(method, match, options)
+    if not cache.keeps(method, options):
+        return route
     return route | {
         "metadata": {"filter_metadata": {**route["metadata"]["filter_metadata"], **cache.metadata(method)}},
-        "typed_per_filter_config": {**route["typed_per_filter_config"], **cache.kept(method)},
-        "request_headers_to_remove": [CLAIMS] if method.cache_ttl else [],
+        "typed_per_filter_config": {**route["typed_per_filter_config"], **cache.kept()},
+        "request_headers_to_remove": [CLAIMS],
     }
 
 

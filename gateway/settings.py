@@ -38,8 +38,9 @@ class Rate(_Section):
 
 
 class Cache(_Section):
-    """How much is kept of public reads."""
+    """Whether replies to public reads are kept, and how many."""
 
+    enabled: bool
     max_bytes: PositiveInt
     max_entries: PositiveInt
     max_entry_bytes: PositiveInt

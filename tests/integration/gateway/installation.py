@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,20 @@ def install(folder: Path, generator: Path) -> Edge:
     member = mesh.admit(folder / "backend", *BACKEND)
     backend = Backend(services, member)  # type: ignore[abstract] # what it leaves out is UNIMPLEMENTED
     return Edge(options, pairs.authority.certificate, mesh, folder / "envoy.log", backend)
+
+
+@contextlib.asynccontextmanager
+async def restartable(binary: Path, edge: Edge) -> AsyncIterator[Process]:
+    """Run it as `make up` does, so that SIGHUP puts a new one in its place."""
+    options = ("--concurrency", "1", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "4")
+    wrapper = (sys.executable, "-m", "deploy.native.hot_restart", edge.log.with_suffix(".base"))
+    process = await Process.start(edge.log, *wrapper, binary, "-c", edge.options.files.bootstrap, *options)
+    try:
+        await eventually(lambda: listens(edge.options.ports.http) or not process.running)
+        assert process.running, edge.log.read_text()[-2000:]
+        yield process
+    finally:
+        await process.stop()
 
 
 @contextlib.asynccontextmanager

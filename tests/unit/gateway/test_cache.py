@@ -1,5 +1,7 @@
 """Whose replies are kept."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway import Options, render
@@ -35,3 +37,11 @@ def test_nothing_is_kept_unless_a_route_asks_for_it(options: Options) -> None:
     assert condition["disabled"]
     assert names.index("envoy.filters.http.local_ratelimit") < names.index(CONDITIONAL) < names.index(FILTER)
     assert names.index(FILTER) < names.index("envoy.filters.http.grpc_json_transcoder")
+
+
+def test_the_cache_can_be_switched_off(options: Options) -> None:
+    """Then no route asks for it."""
+    off = options.settings.cache.model_copy(update={"enabled": False})
+    without = replace(options, settings=options.settings.model_copy(update={"cache": off}))
+
+    assert FILTER not in str(api_routes(without))
