@@ -6,7 +6,7 @@ The transcoder comes last: everything before it sees REST as the client sent it,
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway import cache, rates, tokens
+from gateway import cache, overload, rates, tokens
 from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
 from mesh.headers import SESSION_COOKIE
@@ -55,6 +55,7 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         rates.rate_filter(),
         _csrf(settings.cors.origins),
         _body_limit(settings.limits.max_body_bytes),
+        *overload.concurrency_filters(options),
         *(_compressor(kind, library) for kind, library in COMPRESSORS.items()),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
         cache.condition_filter(),

@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import cache, rates, tokens
+from gateway import cache, overload, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -105,5 +105,9 @@ def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
             **idle,
             "retry_policy": retry_policy(method.idempotency, options.settings.retries),
         },
-        "typed_per_filter_config": tokens.demands(method.access) | (uncompressed() if method.domain in SECRET else {}),
+        "typed_per_filter_config": {
+            **tokens.demands(method.access),
+            **overload.counted(method),
+            **(uncompressed() if method.domain in SECRET else {}),
+        },
     }
