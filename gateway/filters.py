@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 from gateway import rates, tokens
 from gateway.envoy import TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
+from gateway.problems import problem_filter
 
 # What a client may call its request; anything else is replaced. UUIDs and the usual trace ids fit.
 REQUEST_ID = "[A-Za-z0-9][A-Za-z0-9._~+/=-]{0,127}"
 # Only the edge may say these: who calls, and how Envoy treats a call.
 RESERVED_PREFIXES = ("x-ordermesh-", "x-envoy-")
 HEALTH_PATH = "/healthz"
-COMPRESSED = ("application/json", "text/html", "text/css", "text/javascript")
+COMPRESSED = ("application/json", "application/problem+json", "text/html", "text/css", "text/javascript")
 COMPRESSED_BYTES = 256
 
 # The API answers JSON, which no browser should take for anything else, nor keep.
@@ -46,6 +47,7 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         _body_limit(settings.limits.max_body_bytes),
         *(_compressor(kind, library) for kind, library in (("gzip", "Gzip"), ("brotli", "Brotli"))),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
+        problem_filter(),
         transcoder(options, print_defaults=True),
         router(),
     ]

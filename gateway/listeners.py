@@ -15,7 +15,7 @@ BUFFER_BYTES = 1_048_576
 STREAMS_PER_CONNECTION = 100
 CORS_VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CORS_REQUEST_HEADERS = (
-    "authorization", "content-type", names.IDEMPOTENCY_KEY, names.REQUEST_ID, names.TRACEPARENT,
+    "authorization", "content-type", names.IDEMPOTENCY_KEY, names.IF_MATCH, names.REQUEST_ID, names.TRACEPARENT,
     "x-grpc-web", "x-user-agent", "grpc-timeout",
 )  # fmt: skip
 CORS_REPLY_HEADERS = (

@@ -1,20 +1,21 @@
 // Shows /openapi.json: a list of all methods, and an article for each.
 
-import { load, rowsOf, typeOf } from "./contract.js";
+import { load, mediaOf, rowsOf, typeOf } from "./contract.js";
 import { fields, node, prose } from "./nodes.js";
 import { trial } from "./trial.js";
 
 function article(path, verb, operation) {
-  const body = operation.requestBody?.content["application/json"].schema;
-  const success = operation.responses["200"]?.content?.["application/json"]?.schema;
+  const body = mediaOf(operation.requestBody);
+  const success = mediaOf(operation.responses["200"]);
+  const reply = success?.["x-item-schema"] ?? success?.schema; // a stream says what each of its events holds
   return node("article", { id: operation.operationId },
     node("h3", {}, node("span", { className: "verb", textContent: verb.toUpperCase() }), path),
     node("p", { className: "facts", textContent: facts(operation).join(" · ") }),
     prose(operation.description),
     fields("Parameters", (operation.parameters ?? []).map((each) =>
       [each.required ? `${each.name} *` : each.name, `${each.in}, ${typeOf(each.schema)}`, each.description])),
-    body ? fields(`Request: ${typeOf(body)}`, rowsOf(body)) : null,
-    success ? fields(`Reply: ${typeOf(success)}`, rowsOf(success)) : null,
+    body ? fields(`Request: ${typeOf(body.schema)}`, rowsOf(body.schema)) : null,
+    reply ? fields(`Reply: ${typeOf(reply)}`, rowsOf(reply)) : null,
     trial(verb, path, operation, body));
 }
 
