@@ -26,6 +26,7 @@ VALUES: Json = {
     "query": "lamp",
     "name": "Desk lamp",
     "reason": "one is enough",
+    "note": "paid twice, sent back",
     "prices": [{"currencyCode": "EUR", "units": "19", "nanos": 990000000}],
     "warehouse_code": "main",
     "from_warehouse_code": "main",
@@ -33,7 +34,7 @@ VALUES: Json = {
     "page_size": 20,
 }
 # Fields that an example has although nobody has to give them; conditions are no first reader's business.
-ALSO = {"reason", "quantity", "variants", "prices", "sku", "carrier", "tracking_number"}
+ALSO = {"reason", "note", "quantity", "variants", "prices", "sku", "carrier", "tracking_number"}
 # JSON has 64 bits in quotes.
 IN_QUOTES = (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 UUID = "0190f0a4-7c1e-7000-8000-000000000001"
