@@ -72,9 +72,9 @@ def value_of(field: FieldDescriptor) -> object:
 
 
 def _of_type(field: FieldDescriptor) -> object:
-    if field.message_type is not None:
-        known = TYPES.get(field.message_type.full_name)
-        return _part_of(field) if known is None else known
+    if (message := field.message_type) is not None:
+        known = TYPES.get(message.full_name)
+        return _part_of(message, several=field.is_repeated) if known is None else known
     if field.enum_type is not None:
         return field.enum_type.values[1].name
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
@@ -84,7 +84,7 @@ def _of_type(field: FieldDescriptor) -> object:
     return "1" if field.cpp_type in IN_QUOTES else 1
 
 
-def _part_of(field: FieldDescriptor) -> Json:
+def _part_of(message: Descriptor, *, several: bool) -> Json:
     """Fill in a message in another; each of a batch of requests is known by a name of its own."""
-    keyed = field.is_repeated and "request_id" in field.message_type.fields_by_name
-    return example_of(field.message_type) | ({"requestId": REQUEST_ID} if keyed else {})
+    keyed = several and "request_id" in message.fields_by_name
+    return example_of(message) | ({"requestId": REQUEST_ID} if keyed else {})

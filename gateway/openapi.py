@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor
 
 from gateway.envoy import Json
 from gateway.examples import example_of, value_of
-from gateway.openapi_errors import PROBLEM, SCHEMA, responses, responses_of
+from gateway.openapi_errors import PROBLEM, responses, responses_of, schema
 from gateway.schemas import Messages, constrain, constrain_all, is_required
 from mesh.contract import DESCRIPTORS, AccessKind, Contract, Idempotency, MethodPolicy, RateClass
 
@@ -73,7 +73,7 @@ def describe(contract: Contract, *, generator: Path, descriptors: Path = DESCRIP
     document, messages = _generate(generator), Messages(descriptors)
     document["info"] = {"title": "ordermesh", "version": "v1", "description": INTRODUCTION.strip()}
     components = document["components"]
-    components["schemas"][PROBLEM] = SCHEMA
+    components["schemas"][PROBLEM] = schema()
     for name, example in EXAMPLES.items():
         components["schemas"][name]["example"] = example
     constrain_all(components["schemas"], messages)

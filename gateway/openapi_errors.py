@@ -6,6 +6,7 @@ from google.rpc import code_pb2
 
 from gateway.envoy import Json
 from gateway.problems import MEDIA_TYPE, members
+from gateway.reasons import reasons
 from mesh.contract import AccessKind, Idempotency, MethodPolicy
 
 PROBLEM = "Problem"
@@ -35,14 +36,14 @@ SCHEMA: Json = {
     "type": "object",
     "description": "What every error is: a problem (RFC 9457) that has the members of a google.rpc.Status too.",
     "properties": {
-        "type": {"type": "string", "description": "`urn:ordermesh:error:` and the reason."},
+        "type": {"type": "string", "description": "`/docs#` and the reason; where a browser finds more about it."},
         "title": {"type": "string", "description": "The reason in words."},
         "status": {"type": "integer", "format": "int32", "description": "The HTTP status."},
         "detail": {"type": "string", "description": "What happened, for people to read; it may change."},
         "reason": {
             "type": "string",
             "pattern": "^[A-Z][A-Z0-9_]*$",
-            "description": "What happened, for programs to look at; docs/rest.md has the list.",
+            "description": "What happened, for programs to look at; new ones may come.",
         },
         "errors": {"type": "array", "description": "The fields at fault, if any are.", "items": _VIOLATION},
         "code": {"type": "integer", "format": "int32", "description": "The google.rpc.Code, as gRPC clients see it."},
@@ -96,6 +97,15 @@ STATUSES: dict[int, tuple[str, str, str, str]] = {
 }  # fmt: skip
 WAITING = (429, 503)
 _VIOLATED = [{"field": "lines[0].quantity", "description": "must be greater than 0", "reason": "INT32_GT"}]
+
+
+def schema() -> Json:
+    """Give the schema of a problem, with all reasons there are."""
+    known = [
+        {"reason": each.name, "status": each.status, "code": each.code, "from": each.source, "when": each.sentence}
+        for each in reasons()
+    ]
+    return SCHEMA | {"x-reasons": known}
 
 
 def responses() -> Json:

@@ -66,7 +66,7 @@ local function problem(text, status)
   local title = reason:sub(1, 1) .. reason:sub(2):lower():gsub("_", " ")
   local wrong = violations(rest)
   return string.format(
-    '{"type":"urn:ordermesh:error:%s","title":"%s","status":%s,"detail":%s,"reason":"%s",%s"code":%s,"message":%s%s',
+    '{"type":"/docs#%s","title":"%s","status":%s,"detail":%s,"reason":"%s",%s"code":%s,"message":%s%s',
     reason, title, status, message, reason, wrong and '"errors":' .. wrong .. "," or "", code, message, rest
   ), reason
 end

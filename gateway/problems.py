@@ -12,7 +12,8 @@ from gateway.envoy import Json, http_filter
 
 MEDIA_TYPE = "application/problem+json"
 SCRIPT = Path(__file__).with_name("problems.lua")
-TYPE_PREFIX = "urn:ordermesh:error:"
+# A reference to the API page, which says more about each reason.
+TYPE_PREFIX = "/docs#"
 
 
 def members(reason: str, status: int | str, detail: str) -> Json:

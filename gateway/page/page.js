@@ -25,6 +25,15 @@ function facts(operation) {
     operation["x-idempotency"].toLowerCase(), `at most ${operation["x-deadline-seconds"]} s`];
 }
 
+// The `type` of an error leads here.
+function showReasons(main, contents, reasons) {
+  const rows = reasons.map(({ reason, status, from, when }) => node("tr", { id: reason },
+    ...[reason, status, from, when].map((text) => node("td", { textContent: text }))));
+  main.append(node("h2", { id: "errors", textContent: "Errors" }),
+    prose("What `reason` says in an error, its HTTP status, and who says so when."), node("table", {}, ...rows));
+  contents.append(node("h3", {}, node("a", { href: "#errors", textContent: "Errors" })));
+}
+
 function show(api) {
   const main = document.getElementById("methods");
   const contents = document.getElementById("contents");
@@ -42,6 +51,7 @@ function show(api) {
       contents.append(node("a", { href: `#${operation.operationId}`, textContent: name }));
     }
   }
+  showReasons(main, contents, api.components.schemas.Problem["x-reasons"]);
   // What the address names was not there yet when the browser looked.
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }

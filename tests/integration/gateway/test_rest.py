@@ -20,7 +20,7 @@ def reason(reply: httpx.Response) -> tuple[int, int, str]:
     body = reply.json()
     (info,) = [each for each in body["details"] if each["@type"].endswith("/google.rpc.ErrorInfo")]
     assert body["message"] == body["detail"]
-    assert body["type"] == f"urn:ordermesh:error:{body['reason']}"
+    assert body["type"] == f"/docs#{body['reason']}"
     assert (body["status"], body["reason"]) == (reply.status_code, info["reason"])
     assert body["title"] == body["reason"].replace("_", " ").capitalize()
     return reply.status_code, body["code"], info["reason"]
