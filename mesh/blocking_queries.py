@@ -46,9 +46,13 @@ class Agent:
         self._http = http
 
     async def ask(self, path: str, index: int, missing: Any = None) -> Answer[Any]:  # noqa: ANN401 - JSON
-        """Ask once; `index` 0 asks for an answer at once. What isn't there is `missing`, if that is given."""
+        """Ask once; `index` 0 asks for an answer at once. What isn't there is `missing`, if that is given.
+
+        The first answer is a consistent one: after a restart Consul plays back its log, and to a default query it
+        shows what it has come to so far, such as a service whose instances registered later in the log.
+        """
         timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS * 17 / 16 + 5, sock_connect=2)
-        wait: dict[str, int | str] = {"index": index, "wait": f"{WAIT_SECONDS}s"} if index else {}
+        wait = {"index": str(index), "wait": f"{WAIT_SECONDS}s"} if index else {"consistent": ""}
         async with self._http.get(path, params=wait, timeout=timeout) as response:
             if response.headers.get(FILTERED) == "true":
                 message = f"{path}: the token may not read all of it"

@@ -18,6 +18,9 @@ TOKEN = "6f1c6b0e-3c8e-4f3e-9c51-0a3d6b1c2d4e"
 """May do everything, in a Consul that lives as long as a test."""
 
 DATACENTER = "dc1"
+TRANSACTION_LIMIT = 64
+"""How much Consul takes at once."""
+
 READING = """
 service_prefix "" { policy = "read" } node_prefix "" { policy = "read" } service "control-plane" { policy = "write" }
 key_prefix "ordermesh/policy/" { policy = "read" } key "ordermesh/settings/control-plane" { policy = "read" }
@@ -101,6 +104,12 @@ class Consul:
             http.put(f"/v1/kv/{key}", data=body, raise_for_status=True),
         ):
             pass
+
+    async def write_many(self, folder: str, count: int) -> None:
+        """Write that many keys, as fast as Consul takes them."""
+        writes = [{"KV": {"Verb": "set", "Key": f"{folder}/{number}", "Value": ""}} for number in range(count)]
+        for first in range(0, count, TRANSACTION_LIMIT):
+            await self.ask("PUT", "/v1/txn", writes[first : first + TRANSACTION_LIMIT])
 
     async def erase(self, key: str) -> None:
         """Delete from the KV store."""

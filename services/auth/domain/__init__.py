@@ -1,0 +1,25 @@
+"""What auth decides, without anything around it."""
+
+from services.auth.domain.users import (
+    PERMISSIONS,
+    EmailTaken,
+    InvalidCredentials,
+    NoUser,
+    Role,
+    User,
+    UserNotFound,
+    canonical,
+    permissions_of,
+)
+
+__all__ = [
+    "PERMISSIONS",
+    "EmailTaken",
+    "InvalidCredentials",
+    "NoUser",
+    "Role",
+    "User",
+    "UserNotFound",
+    "canonical",
+    "permissions_of",
+]
