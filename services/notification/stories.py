@@ -94,6 +94,12 @@ TOLD = frozenset(_STORIES)
 """Full names of the events that customers hear of."""
 
 
+def template_of(event: str) -> Template:
+    """Say by which template an event is told, by its full name."""
+    return _STORIES[event].template
+
+
+
 def notification_caused_by(event: ReceivedEvent, now: datetime) -> Notification | None:
     """Return what the customer is to be told, if this event is one they hear of. Raises UndecodableError."""
     story = _STORIES.get(event.type)
