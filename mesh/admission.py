@@ -8,6 +8,7 @@ import binascii
 import functools
 import json
 import time
+from dataclasses import replace
 
 from mesh import errors, headers
 from mesh.context import Caller
@@ -35,6 +36,7 @@ def _read(claims: str, peer: str) -> tuple[Caller, float]:
             roles=_names(payload.get("roles", [])),
             permissions=_names(payload.get("permissions", [])),
             peer=peer,
+            session_id=str(payload.get("sid", "")),
         )
         return caller, float(payload["exp"])
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as unreadable:
@@ -93,4 +95,4 @@ def _require(holds: bool, message: str, reason: str) -> None:  # noqa: FBT001 - 
 
 @functools.lru_cache(maxsize=4096)
 def _unrestricted(caller: Caller) -> Caller:
-    return Caller(caller.user_id, caller.email, caller.roles, caller.permissions, caller.peer, unrestricted=True)
+    return replace(caller, unrestricted=True)

@@ -17,7 +17,8 @@ UNKNOWN = "unknown"
 class Caller:
     """Who makes a call: an end user, or a service acting for itself (then `user_id` is empty).
 
-    `peer` is the process that sent the call: the edge, or a service. `unrestricted` callers reach what belongs to
+    `session_id` is the login that the user's token comes from, "" if from none. `peer` is the process that sent the
+    call: the edge, or a service. `unrestricted` callers reach what belongs to
     others; the contract's `unrestricted_permission` decides that for each method.
     """
 
@@ -27,6 +28,7 @@ class Caller:
     permissions: frozenset[str] = frozenset()
     peer: str = ""
     unrestricted: bool = False
+    session_id: str = ""
 
     @property
     def actor(self) -> str:
