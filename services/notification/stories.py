@@ -99,7 +99,6 @@ def template_of(event: str) -> Template:
     return _STORIES[event].template
 
 
-
 def notification_caused_by(event: ReceivedEvent, now: datetime) -> Notification | None:
     """Return what the customer is to be told, if this event is one they hear of. Raises UndecodableError."""
     story = _STORIES.get(event.type)
