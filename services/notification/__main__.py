@@ -12,11 +12,11 @@ from services.notification.adapters.smtp import MailServer
 from services.notification.causes import Causes
 from services.notification.delivery import Deliveries, Delivery
 from services.notification.domain import RetryPlan
+from services.notification.events.stories import TOLD
 from services.notification.rendering import Writer
 from services.notification.service import NotificationService
 from services.notification.settings import NotificationSettings
 from services.notification.store import NotificationStore
-from services.notification.stories import TOLD
 
 GROUP = "notification"
 

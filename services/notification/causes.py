@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.common.consumer import Connection, ReceivedEvent
+from services.notification.events.stories import notification_caused_by
 from services.notification.store import NotificationStore
-from services.notification.stories import notification_caused_by
 
 
 class Causes:

@@ -12,7 +12,7 @@ from deploy.native.audit import books
 from deploy.native.errors import StackError
 from deploy.native.runtime import Runtime
 from services.notification.domain import Channel, notification_id
-from services.notification.stories import TOLD
+from services.notification.events.stories import TOLD
 from tests.chaos.soak.tally import Tally
 from tests.stack import CHECKOUT, environment
 

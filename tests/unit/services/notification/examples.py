@@ -13,7 +13,7 @@ from services.common.protobuf import timestamp_to_proto
 from services.common.received import ReceivedEvent
 from services.notification.delivery import Recipient
 from services.notification.domain import Notification
-from services.notification.stories import notification_caused_by
+from services.notification.events.stories import notification_caused_by
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 EVENT = "01890000-0000-7000-8000-00000000e001"

@@ -12,8 +12,8 @@ from services.common.received import UndecodableError
 from services.notification.delivery import Deliveries, Delivery, Recipient, RefusedError, UnreachableError
 from services.notification.domain import Channel, Notification, RetryPlan, State, Template, notification_id
 from services.notification.events import event_of, notification_to_proto
+from services.notification.events.stories import TOLD, notification_caused_by
 from services.notification.rendering import Writer
-from services.notification.stories import TOLD, notification_caused_by
 from tests.unit.services.notification.examples import (
     CUSTOMER,
     EVENT,

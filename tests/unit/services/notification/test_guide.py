@@ -2,8 +2,8 @@
 
 import re
 
-from services.notification.stories import TOLD
-from services.notification.stories import template_of as told_by
+from services.notification.events.stories import TOLD
+from services.notification.events.stories import template_of as told_by
 from tests.stack import CHECKOUT
 
 ROW = re.compile(r"^\| `(\w+)` \| `([\w-]+)` \|", re.MULTILINE)
