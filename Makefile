@@ -74,6 +74,7 @@ lint: proto xds ## ruff, mypy --strict, import walls, dependencies, buf, no mach
 	tools/breaking.sh
 	$(PYTHON) tools/check_committed.py
 	$(PYTHON) tools/order_states.py --check
+	$(MAKE) edge-config A=--validate
 
 .PHONY: test-unit
 test-unit: proto xds ## Unit tests: no server, seconds
