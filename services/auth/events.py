@@ -1,18 +1,37 @@
-"""What auth publishes, and the contract's form of a user."""
+"""What auth publishes, and the contract's form of what it knows. Events name no one: they live long."""
 
-from ordermesh.auth.v1 import auth_events_pb2, auth_pb2
+from collections.abc import Sequence
+
+from ordermesh.auth.v1 import auth_events_pb2 as pb
+from ordermesh.auth.v1 import auth_pb2
 from services.auth.domain import User
+from services.auth.domain.proofs import Purpose
+from services.auth.domain.sessions import EndReason, Session
 from services.auth.keys import ALGORITHM, SigningKey
-from services.common.events import EventRecord
 from services.common.protobuf import timestamp_to_proto
 
 AGGREGATE_TYPE = "user"
 
 
-def user_registered(user: User) -> EventRecord:
-    """Return the event of a new user. It names no one: events live long."""
-    message = auth_events_pb2.UserRegistered(user_id=user.id, roles=list(user.roles))
-    return EventRecord(AGGREGATE_TYPE, user.id, user.version, message)
+def user_registered(user: User) -> pb.UserRegistered:
+    """Tell of a new user."""
+    return pb.UserRegistered(user_id=user.id, roles=list(user.roles))
+
+
+def code_requested(
+    purpose: Purpose, user_id: str, code_id: str
+) -> pb.EmailVerificationRequested | pb.PasswordResetRequested:
+    """Tell that a mail with a code is to be sent; the code is made when the mail is."""
+    if purpose is Purpose.EMAIL_VERIFICATION:
+        return pb.EmailVerificationRequested(user_id=user_id, one_time_code_id=code_id)
+    return pb.PasswordResetRequested(user_id=user_id, one_time_code_id=code_id)
+
+
+def sessions_ended(user_id: str, session_ids: Sequence[str], reason: EndReason) -> pb.SessionsEnded:
+    """Tell which sessions ended, and why."""
+    return pb.SessionsEnded(
+        user_id=user_id, session_ids=session_ids, reason=pb.SessionsEnded.Reason.Value(reason.value)
+    )
 
 
 def user_to_proto(user: User) -> auth_pb2.User:
@@ -23,6 +42,21 @@ def user_to_proto(user: User) -> auth_pb2.User:
         display_name=user.display_name,
         roles=list(user.roles),
         create_time=timestamp_to_proto(user.create_time),
+        email_verified=user.email_verified,
+        second_factor=user.second_factor,
+    )
+
+
+def session_to_proto(session: Session, current_id: str) -> auth_pb2.Session:
+    """Return the contract's form of a session; `current_id` is the one that asks."""
+    return auth_pb2.Session(
+        id=session.id,
+        user_agent=session.client.user_agent,
+        address=session.client.address,
+        create_time=timestamp_to_proto(session.create_time),
+        last_used_time=timestamp_to_proto(session.last_used_time),
+        expire_time=timestamp_to_proto(session.expire_time),
+        current=session.id == current_id,
     )
 
 

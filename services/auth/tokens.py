@@ -18,8 +18,8 @@ class TokenIssuer:
         self._audience = audience
         self.lifetime = lifetime
 
-    def issue(self, user: User, key: SigningKey, now: datetime) -> str:
-        """Return the compact form of a new token. It carries no personal data."""
+    def issue(self, user: User, key: SigningKey, now: datetime, session_id: str = "") -> str:
+        """Return the compact form of a new token. It carries no personal data, and no session unless it is of one."""
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
@@ -30,4 +30,6 @@ class TokenIssuer:
             "roles": sorted(user.roles),
             "permissions": sorted(permissions_of(user.roles)),
         }
+        if session_id:
+            claims["sid"] = session_id
         return jwt.encode({"alg": ALGORITHM, "kid": key.id, "typ": "at+jwt"}, claims, key.key, algorithms=[ALGORITHM])

@@ -108,6 +108,8 @@ def _own_settings(runtime: Runtime, kept: Secrets, name: str) -> Mapping[str, ob
             "ADMIN_EMAIL": ADMIN_EMAIL,
             "ADMIN_PASSWORD": kept.admin_password,
             "KEY_ENCRYPTION_KEY": kept.key_encryption_key,
+            "PERSONAL_DATA_KEYS": kept.personal_data_keys,
+            "DIGEST_KEY": kept.digest_key,
         }
     if name == "payment":
         return {"SANDBOX_WEBHOOK_SECRET": kept.sandbox_webhook_secret}

@@ -2,7 +2,6 @@
 
 from services.auth.domain.users import (
     PERMISSIONS,
-    EmailTaken,
     InvalidCredentials,
     NoUser,
     Role,
@@ -14,7 +13,6 @@ from services.auth.domain.users import (
 
 __all__ = [
     "PERMISSIONS",
-    "EmailTaken",
     "InvalidCredentials",
     "NoUser",
     "Role",

@@ -20,6 +20,7 @@ class Role(StrEnum):
 _CUSTOMER = frozenset(
     {
         "account.read",
+        "account.manage",
         "orders.create",
         "orders.read",
         "orders.cancel",
@@ -53,6 +54,8 @@ class User:
     roles: tuple[Role, ...]
     version: int
     create_time: datetime
+    email_verified: bool = False
+    second_factor: bool = False
 
 
 def permissions_of(roles: Iterable[Role]) -> frozenset[str]:
@@ -65,22 +68,12 @@ def canonical(email: str) -> str:
     return email.strip().casefold()
 
 
-class EmailTaken(errors.AlreadyExists):
-    """Somebody registered with this email already."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "there is an account with this email; log in instead",
-            reason="EMAIL_TAKEN",
-            violations=[errors.FieldViolation("email", "is registered already", "EMAIL_TAKEN")],
-        )
-
-
 class InvalidCredentials(errors.Unauthenticated):
-    """Email or password is wrong; which of the two is nobody's business."""
+    """Email or password is wrong, or the email has to be verified and is not; which of them is nobody's business."""
 
     def __init__(self) -> None:
-        super().__init__("email or password is wrong", reason="INVALID_CREDENTIALS")
+        message = "email or password is wrong, or the email is not verified yet"
+        super().__init__(message, reason="INVALID_CREDENTIALS")
 
 
 class UserNotFound(errors.NotFound):
