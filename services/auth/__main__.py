@@ -12,15 +12,17 @@ from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from services.auth.accounts import Accounts, FirstAdmin
 from services.auth.credentials import Credentials
 from services.auth.domain.sessions import Lifetimes
+from services.auth.keyring import KeyRing
 from services.auth.keys import KeyVault
 from services.auth.logins import Logins
+from services.auth.mint import Mint
 from services.auth.passwords import Passwords
-from services.auth.sealing import Digests, Keyring
+from services.auth.sealing import DataKeys, Digests
 from services.auth.second_factor import SecondFactor
 from services.auth.service import AccountMailService, AccountService, AuthService, ClientReader
 from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, SessionStore, UpkeepStore
+from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, SessionStore, UpkeepStore
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.auth.upkeep import Upkeep
@@ -41,16 +43,18 @@ async def build(app: server.Application) -> None:
     database = await app.enter(Database.open(settings))
     app.add_check("database", database.ping)
 
-    keyring = Keyring.read(settings.personal_data_keys.get_secret_value())
+    data_keys = DataKeys.read(settings.personal_data_keys.get_secret_value())
     digests = Digests.read(settings.digest_key.get_secret_value())
-    store = AuthStore(database, KeyVault(settings.key_encryption_key.get_secret_value()), keyring, digests)
+    store = AuthStore(database, data_keys, digests)
+    secret, *previous = settings.secrets
+    keys = KeyRing(KeyStore(database, KeyVault(secret, previous)), settings.schedule, now)
     lifetime = timedelta(seconds=settings.token_lifetime_seconds)
-    tokens = TokenIssuer(settings.issuer, settings.audience, lifetime)
+    mint = Mint(TokenIssuer(settings.issuer, settings.audience, lifetime), keys, now)
     passwords = Passwords()
     throttle = Throttle(AttemptStore(database), digests, now)
-    accounts = Accounts(store, passwords, tokens, throttle=throttle, clock=now, new_id=new_id)
-    sessions = Sessions(SessionStore(database, keyring, digests), accounts.issue, now, new_id, _lifetimes(settings))
-    factors = FactorStore(database, keyring)
+    accounts = Accounts(store, passwords, throttle, now, new_id)
+    sessions = Sessions(SessionStore(database, data_keys, digests), mint, now, new_id, _lifetimes(settings))
+    factors = FactorStore(database, data_keys)
     factor = SecondFactor(factors, throttle, digests, now, settings.second_factor_issuer)
     logins = Logins(
         store,
@@ -64,15 +68,16 @@ async def build(app: server.Application) -> None:
     )
     credentials = Credentials(store, CodeStore(database), passwords, throttle, clock=now, new_id=new_id)
     admin = FirstAdmin(accounts, store, settings.admin_email, settings.admin_password.get_secret_value())
-    upkeep = Upkeep(UpkeepStore(database, keyring, digests), now)
+    upkeep = Upkeep(UpkeepStore(database, data_keys, digests), now)
 
     async def settle(stop: asyncio.Event) -> None:
         await upkeep.seal()  # An admin in clear would not be found, and made a second time.
         await admin.run(stop)
 
-    app.add_check("signing keys", accounts.check)
+    app.add_check("signing keys", keys.check)
     app.add_check("personal data", upkeep.check)
     app.add_check("first admin", admin.check)
+    app.background("signing keys", keys.run)
     app.background("upkeep", upkeep.run)
     app.background("first admin", settle)
     app.serve(
@@ -80,6 +85,7 @@ async def build(app: server.Application) -> None:
             accounts,
             logins,
             sessions,
+            keys=keys,
             store=store,
             token_lifetime=lifetime,
             clients=ClientReader(settings.proxies),

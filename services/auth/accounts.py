@@ -1,4 +1,4 @@
-"""Registering, and the keys that sign tokens."""
+"""Registering, and the install's first admin."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,13 +8,10 @@ from typing import Protocol
 from mesh import context
 from mesh.telemetry import get_logger
 from ordermesh.auth.v1 import auth_events_pb2 as pb
-from services.auth import keys
 from services.auth.domain import Role, User
-from services.auth.keys import SigningKey
 from services.auth.passwords import Passwords
 from services.auth.store import Account
 from services.auth.throttle import Throttle
-from services.auth.tokens import TokenIssuer
 
 _log = get_logger(__name__)
 
@@ -31,22 +28,14 @@ class Store(Protocol):
     async def tell(self, user_id: str, message: pb.RegistrationRepeated) -> None:
         """Commit an event that changes nothing but what is known of the user's story."""
 
-    async def keys(self) -> list[SigningKey]:
-        """Read all signing keys, newest first."""
-
-    async def add_first_key(self, key: SigningKey) -> None:
-        """Keep the key unless there is one."""
-
 
 class Accounts:
-    """The use cases behind AuthService."""
+    """How users come to be."""
 
-    def __init__(  # noqa: PLR0913 - each is another thing it stands on
+    def __init__(
         self,
         store: Store,
         passwords: Passwords,
-        tokens: TokenIssuer,
-        *,
         throttle: Throttle,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -54,11 +43,9 @@ class Accounts:
         """Everything from outside comes in here."""
         self._store = store
         self._passwords = passwords
-        self._tokens = tokens
         self._throttle = throttle
         self._clock = clock
         self._new_id = new_id
-        self._keys: list[SigningKey] = []
 
     async def register(self, email: str, password: str, display_name: str) -> None:
         """Create a customer, and have a mail sent to verify the email.
@@ -84,25 +71,8 @@ class Accounts:
             return None
         return user if await self._store.add(user, await self._passwords.hash(password), None) else None
 
-    async def issue(self, user: User, session_id: str) -> str:
-        """Sign an access token for a session."""
-        newest = (await self.keys())[0]
-        return self._tokens.issue(user, newest, self._clock(), session_id)
-
-    async def keys(self) -> list[SigningKey]:
-        """Return the keys that verify tokens, newest first; makes the first one when there is none."""
-        if not self._keys:
-            if not await self._store.keys():
-                await self._store.add_first_key(keys.generate(self._clock()))
-            self._keys = await self._store.keys()
-        return self._keys
-
     def _user(self, email: str, display_name: str, role: Role) -> User:
         return User(self._new_id(), email.strip(), display_name, (role,), 0, self._clock())
-
-    async def check(self) -> None:
-        """Raise unless tokens can be signed; health asks."""
-        await self.keys()
 
 
 class NoAdminYetError(Exception):
@@ -110,7 +80,7 @@ class NoAdminYetError(Exception):
 
 
 class FirstAdmin:
-    """Sees to it that the install has its admin and its signing key, as soon as the database answers."""
+    """Sees to it that the install has its admin, as soon as the database answers."""
 
     def __init__(self, accounts: Accounts, store: Store, email: str, password: str) -> None:
         """`password` is used only if there is no such user yet."""
@@ -126,9 +96,8 @@ class FirstAdmin:
             raise NoAdminYetError
 
     async def run(self, _stop: asyncio.Event) -> None:
-        """Create both if they are missing; whoever runs this starts it again when the database is away."""
+        """Create it if it is missing; whoever runs this starts it again when the database is away."""
         with context.background(actor="service:auth"):
-            await self._accounts.keys()
             user = await self._accounts.add_admin(self._email, self._password)
             if user is None:
                 await self._check_is_admin()

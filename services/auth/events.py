@@ -1,6 +1,7 @@
 """What auth publishes, and the contract's form of what it knows. Events name no one: they live long."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from ordermesh.auth.v1 import auth_events_pb2 as pb
 from ordermesh.auth.v1 import auth_pb2
@@ -8,6 +9,7 @@ from services.auth.domain import User
 from services.auth.domain.proofs import Purpose
 from services.auth.domain.sessions import EndReason, Session
 from services.auth.keys import ALGORITHM, SigningKey
+from services.common.events import EventRecord
 from services.common.protobuf import timestamp_to_proto
 
 AGGREGATE_TYPE = "user"
@@ -34,6 +36,17 @@ def sessions_ended(user_id: str, session_ids: Sequence[str], reason: EndReason) 
     )
 
 
+def signing_key_created(key_id: str, sign_time: datetime) -> EventRecord:
+    """Return the event of a key that will sign."""
+    message = pb.SigningKeyCreated(key_id=key_id, sign_time=timestamp_to_proto(sign_time))
+    return EventRecord("signing_key", key_id, 1, message)
+
+
+def signing_key_deleted(key_id: str) -> EventRecord:
+    """Return the event of a key that nobody needs any more."""
+    return EventRecord("signing_key", key_id, 2, pb.SigningKeyDeleted(key_id=key_id))
+
+
 def user_to_proto(user: User) -> auth_pb2.User:
     """Return the contract's form of a user."""
     return auth_pb2.User(
@@ -42,6 +55,7 @@ def user_to_proto(user: User) -> auth_pb2.User:
         display_name=user.display_name,
         roles=list(user.roles),
         create_time=timestamp_to_proto(user.create_time),
+        disable_time=timestamp_to_proto(user.disable_time) if user.disable_time else None,
         email_verified=user.email_verified,
         second_factor=user.second_factor,
     )

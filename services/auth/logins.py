@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mesh.telemetry import get_logger
 from ordermesh.auth.v1 import auth_events_pb2 as pb
-from services.auth.domain import InvalidCredentials, User
+from services.auth.domain import InvalidCredentials, User, UserDisabled
 from services.auth.domain.proofs import ChallengeInvalid, SecondFactorRequired, SecondFactorWrong
 from services.auth.domain.sessions import Client
 from services.auth.passwords import Passwords
@@ -77,8 +77,9 @@ class Logins:
     async def log_in(self, email: str, password: str, client: Client) -> Login:
         """Check the password and begin a session.
 
-        Raises InvalidCredentials, TooManyAttempts and SecondFactorRequired. Up to the last, nothing differs between an
-        account that there is and one that there isn't, in what is done, in what is said and in the time it takes.
+        Raises InvalidCredentials and TooManyAttempts; until then nothing differs between an account that there is and
+        one that there isn't, in what is done, in what is said and in the time it takes. Who has proved to know the
+        password is told more: UserDisabled and SecondFactorRequired.
         """
         blocks = await self._throttle.login(email, client.network)
         account = await self._users.account(email, client.network)
@@ -91,6 +92,8 @@ class Logins:
         if self._verified_only and not account.user.email_verified:
             _log.info("login refused", user_id=account.user.id, reason="EMAIL_NOT_VERIFIED")
             raise InvalidCredentials
+        if account.user.disable_time is not None:
+            raise UserDisabled
         if self._passwords.outdated(account.password_hash):
             await self._users.rehash(account, await self._passwords.hash(password))
         if account.user.second_factor:
@@ -109,6 +112,8 @@ class Logins:
         if not await self._challenges.challenge_met(token_hash):
             raise ChallengeInvalid
         user = (await self._users.account_of(user_id)).user
+        if user.disable_time is not None:
+            raise UserDisabled
         forgotten = [self._throttle.login_key(user.email, client.network), self._throttle.proof_key(user_id)]
         return await self._sessions.begin(user, client, forgotten, second_factor=True)
 

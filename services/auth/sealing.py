@@ -36,7 +36,7 @@ class Sealed:
     key_id: str
 
 
-class Keyring:
+class DataKeys:
     """Seals texts (AES-256-GCM), each bound to the row it belongs to."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
@@ -45,7 +45,7 @@ class Keyring:
         self.current = next(iter(self._ciphers))
 
     @classmethod
-    def read(cls, setting: str) -> "Keyring":
+    def read(cls, setting: str) -> "DataKeys":
         """Read `name:base64,name:base64`, the present key first. Raises ValueError for anything else."""
         keys = {}
         for part in setting.split(","):

@@ -1,12 +1,12 @@
 """Sessions: what a login begins, each refresh prolongs, and their owner sees and ends."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from mesh.telemetry import get_logger
-from services.auth.domain import User
+from services.auth.domain import User, UserDisabled
 from services.auth.domain.sessions import (
     Client,
     EndReason,
@@ -20,15 +20,14 @@ from services.auth.domain.sessions import (
     Verdict,
     judge,
 )
+from services.auth.mint import Mint
 from services.auth.sealing import hash_of
 from services.auth.store import Refreshed
+from services.auth.tokens import Grant
 
 _log = get_logger(__name__)
 
 _LIFETIMES = Lifetimes()
-
-Issue = Callable[[User, str], Awaitable[str]]
-"""Makes an access token of a user for a session."""
 
 
 class Store(Protocol):
@@ -97,14 +96,14 @@ class Sessions:
     def __init__(
         self,
         store: Store,
-        issue: Issue,
+        mint: Mint,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         lifetimes: Lifetimes = _LIFETIMES,
     ) -> None:
-        """`issue` makes the access tokens."""
+        """`mint` makes the access tokens."""
         self._store = store
-        self._issue = issue
+        self._mint = mint
         self._clock = clock
         self._new_id = new_id
         self._lifetimes = lifetimes
@@ -132,6 +131,8 @@ class Sessions:
         refreshed = await self._store.rotate(session_id, token, successor, client=client, now=now, idle_end=idle_end)
         if refreshed is None:
             return await self._refuse(token, now)
+        if refreshed.user.disable_time is not None:
+            raise UserDisabled
         access_token = await self._issue(refreshed.user, session_id)
         return Login(refreshed.user, refreshed.session, access_token, str(successor))
 
@@ -165,6 +166,10 @@ class Sessions:
         ended = await self._store.end_all(user_id, EndReason.REVOKED, self._clock(), but)
         _log.info("sessions revoked", user_id=user_id, sessions=ended)
         return ended
+
+    async def _issue(self, user: User, session_id: str) -> str:
+        grant = Grant(user.id, user.roles, user.permissions, {"sid": session_id})
+        return (await self._mint.issue(grant)).value
 
     async def _refuse(self, token: RefreshToken, now: datetime) -> Login:
         kept = await self._store.kept(token)

@@ -10,6 +10,7 @@ from services.auth import sessions as sessions_
 from services.auth.accounts import Accounts
 from services.auth.domain import NoUser
 from services.auth.events import key_to_proto, user_to_proto
+from services.auth.keyring import KeyRing
 from services.auth.logins import Logins
 from services.auth.service.client import ClientReader
 from services.auth.sessions import Sessions
@@ -25,6 +26,7 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
         logins: Logins,
         sessions: Sessions,
         *,
+        keys: KeyRing,
         store: AuthStore,
         token_lifetime: timedelta,
         clients: ClientReader,
@@ -33,6 +35,7 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
         self._accounts = accounts
         self._logins = logins
         self._sessions = sessions
+        self._keys = keys
         self._store = store
         self._token_lifetime = token_lifetime
         self._clients = clients
@@ -65,7 +68,7 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, _: object) -> pb.JsonWebKeySet:
         """Give the public keys; see the contract."""
-        return pb.JsonWebKeySet(keys=[key_to_proto(key) for key in await self._accounts.keys()])
+        return pb.JsonWebKeySet(keys=[key_to_proto(key) for key in await self._keys.published()])
 
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, _: object) -> auth_pb2.User:
         """Give the caller; see the contract."""

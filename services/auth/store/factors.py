@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ordermesh.auth.v1 import auth_events_pb2 as pb
 from services.auth.domain.proofs import CHALLENGE_LIFETIME, CHALLENGE_TRIES
-from services.auth.sealing import Keyring, Sealed
+from services.auth.sealing import DataKeys, Sealed
 from services.auth.store.rows import lock, tell
 from services.common.database import Connection, Database
 
@@ -62,14 +62,14 @@ class Factor:
 class FactorStore:
     """Second factors and the logins that wait for them."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
-        """`keyring` seals the authenticators' secrets."""
+    def __init__(self, database: Database, data_keys: DataKeys) -> None:
+        """`data_keys` seals the authenticators' secrets."""
         self._database = database
-        self._keyring = keyring
+        self._data_keys = data_keys
 
     async def enrol(self, user_id: str, secret: str, now: datetime) -> bool:
         """Keep a secret to be confirmed, in place of one that was not; False when one was."""
-        sealed = self._keyring.seal(secret, _row(user_id))
+        sealed = self._data_keys.seal(secret, _row(user_id))
         values = {"user_id": user_id, "secret": sealed.content, "data_key": sealed.key_id, "now": now}
         return bool(await self._database.run(_ENROL, values))
 
@@ -78,7 +78,7 @@ class FactorStore:
         row = await self._database.row(_FACTOR, {"user_id": user_id})
         if row is None:
             return None
-        return Factor(self._keyring.open(Sealed(row.secret, row.data_key), _row(user_id)), row.confirmed)
+        return Factor(self._data_keys.open(Sealed(row.secret, row.data_key), _row(user_id)), row.confirmed)
 
     async def confirm(self, user_id: str, step: int, digests: list[bytes], now: datetime) -> bool:
         """Turn the factor on, with its recovery codes. False when it is on already."""

@@ -5,14 +5,16 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from services.auth.domain import Role, User
+from services.auth.domain import User
 from services.auth.events import AGGREGATE_TYPE
-from services.auth.sealing import Keyring, Sealed
+from services.auth.sealing import DataKeys, Sealed
 from services.common import events
 from services.common.database import Connection, Row
 
 USER_COLUMNS: Final = """
 u.id::text AS id, u.personal_data, u.data_key, u.roles, u.version, u.create_time, u.password_hash,
+u.disable_time,
+ARRAY(SELECT DISTINCT permission FROM role_permissions WHERE role = ANY (u.roles)) AS permissions,
 u.verify_time IS NOT NULL AS email_verified,
 EXISTS (SELECT FROM totp_factors t WHERE t.user_id = u.id AND t.confirm_time IS NOT NULL) AS second_factor
 """
@@ -35,21 +37,23 @@ async def tell(connection: Connection, user_id: str, *messages: Message) -> None
         await events.append(connection, events.EventRecord(AGGREGATE_TYPE, user_id, row.version, message))
 
 
-def sealed_user(keyring: Keyring, user: User) -> Sealed:
+def sealed_user(data_keys: DataKeys, user: User) -> Sealed:
     """Seal what tells who a user is."""
-    return keyring.seal(json.dumps({"email": user.email, "display_name": user.display_name}), f"user {user.id}")
+    return data_keys.seal(json.dumps({"email": user.email, "display_name": user.display_name}), f"user {user.id}")
 
 
-def user_of(row: Row, keyring: Keyring) -> User:
+def user_of(row: Row, data_keys: DataKeys) -> User:
     """Read a user from USER_COLUMNS."""
-    personal = json.loads(keyring.open(Sealed(row.personal_data, row.data_key), f"user {row.id}"))
+    personal = json.loads(data_keys.open(Sealed(row.personal_data, row.data_key), f"user {row.id}"))
     return User(
         id=row.id,
         email=personal["email"],
         display_name=personal["display_name"],
-        roles=tuple(Role(role) for role in row.roles),
+        roles=tuple(row.roles),
         version=row.version,
         create_time=row.create_time,
+        disable_time=row.disable_time,
+        permissions=frozenset(row.permissions),
         email_verified=row.email_verified,
         second_factor=row.second_factor,
     )

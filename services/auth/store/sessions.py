@@ -8,7 +8,7 @@ from ordermesh.auth.v1 import auth_events_pb2 as pb
 from services.auth.domain import User
 from services.auth.domain.sessions import Client, EndReason, Kept, Lifetimes, RefreshToken, Session, SessionNotFound
 from services.auth.events import sessions_ended
-from services.auth.sealing import Digests, Keyring, Sealed, hash_of
+from services.auth.sealing import DataKeys, Digests, Sealed, hash_of
 from services.auth.store.rows import USER_COLUMNS, lock, tell, user_of
 from services.common.database import Connection, Database, Row
 
@@ -88,10 +88,10 @@ async def end(  # noqa: PLR0913 - which of whose, why and when
 class SessionStore:
     """What logins, refreshes and their owners do with sessions."""
 
-    def __init__(self, database: Database, keyring: Keyring, digests: Digests) -> None:
-        """`keyring` seals where a session was used from."""
+    def __init__(self, database: Database, data_keys: DataKeys, digests: Digests) -> None:
+        """`data_keys` seals where a session was used from."""
         self._database = database
-        self._keyring = keyring
+        self._data_keys = data_keys
         self._digests = digests
 
     async def begin(
@@ -148,7 +148,7 @@ class SessionStore:
         row = await self._database.row(_ROTATE, values)
         if row is None:
             return None
-        user = user_of(row, self._keyring)
+        user = user_of(row, self._data_keys)
         session = Session(row.session_id, user.id, client, row.begin_time, now, row.expire_time)
         return Refreshed(session, user)
 
@@ -179,9 +179,9 @@ class SessionStore:
 
     def _client(self, session_id: str, client: Client) -> dict[str, object]:
         text = json.dumps({"address": client.address, "user_agent": client.user_agent})
-        sealed = self._keyring.seal(text, f"session {session_id}")
+        sealed = self._data_keys.seal(text, f"session {session_id}")
         return {"client": sealed.content, "data_key": sealed.key_id}
 
     def _session(self, row: Row) -> Session:
-        client = json.loads(self._keyring.open(Sealed(row.client, row.data_key), f"session {row.id}"))
+        client = json.loads(self._data_keys.open(Sealed(row.client, row.data_key), f"session {row.id}"))
         return Session(row.id, row.user_id, Client(**client), row.create_time, row.last_used_time, row.expire_time)

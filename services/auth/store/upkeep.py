@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from services.auth.domain import canonical
-from services.auth.sealing import Digests, Keyring, Sealed
+from services.auth.sealing import DataKeys, Digests, Sealed
 from services.common.database import Connection, Database, Row
 
 _CLEAR_USERS = """
@@ -41,10 +41,10 @@ _SWEEP = (
 class UpkeepStore:
     """What happens behind everybody's back."""
 
-    def __init__(self, database: Database, keyring: Keyring, digests: Digests) -> None:
-        """`keyring` opens by any of its keys, and seals by the first."""
+    def __init__(self, database: Database, data_keys: DataKeys, digests: Digests) -> None:
+        """`data_keys` opens by any of its keys, and seals by the first."""
         self._database = database
-        self._keyring = keyring
+        self._data_keys = data_keys
         self._digests = digests
 
     async def seal_clear(self, limit: int) -> int:
@@ -65,17 +65,17 @@ class UpkeepStore:
         return sum([await self._database.run(each, {"before": before, "now": now}) for each in _SWEEP])
 
     async def _reseal(self, connection: Connection, place: Mapping[str, str], limit: int) -> int:
-        old = await connection.rows(_OLD.format(**place), {"current": self._keyring.current, "limit": limit})
+        old = await connection.rows(_OLD.format(**place), {"current": self._data_keys.current, "limit": limit})
         for row in old:
             belongs = f"{place['bound']} {row.id}"
-            fresh = self._keyring.seal(self._keyring.open(Sealed(row.content, row.data_key), belongs), belongs)
+            fresh = self._data_keys.seal(self._data_keys.open(Sealed(row.content, row.data_key), belongs), belongs)
             values = {"id": row.id, "content": fresh.content, "key_id": fresh.key_id}
             await connection.execute(_RESEAL.format(**place), values)
         return len(old)
 
     def _sealed(self, user: Row) -> dict[str, object]:
         text = json.dumps({"email": user.email, "display_name": user.display_name})
-        sealed = self._keyring.seal(text, f"user {user.id}")
+        sealed = self._data_keys.seal(text, f"user {user.id}")
         return {
             "id": user.id,
             "content": sealed.content,

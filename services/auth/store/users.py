@@ -1,4 +1,4 @@
-"""Users, found by a digest of their email, and signing keys."""
+"""Users, found by a digest of their email, and the hashes of their passwords."""
 
 from dataclasses import dataclass, field
 
@@ -7,8 +7,7 @@ from google.protobuf.message import Message
 from services.auth.domain import User, UserNotFound, canonical
 from services.auth.domain.proofs import Purpose
 from services.auth.events import code_requested, user_registered
-from services.auth.keys import KeyVault, SigningKey
-from services.auth.sealing import Digests, Keyring
+from services.auth.sealing import DataKeys, Digests
 from services.auth.store import codes
 from services.auth.store.rows import USER_COLUMNS, sealed_user, tell, user_of
 from services.common.database import Database
@@ -26,13 +25,6 @@ SELECT {USER_COLUMNS},
 FROM users u WHERE u.email_digest = %(email_digest)s
 """  # noqa: S608 - constants only
 _REHASH = "UPDATE users SET password_hash = %(fresh)s WHERE id = CAST(%(id)s AS uuid) AND password_hash = %(kept)s"
-_KEYS = "SELECT id, public_key, sealed_private_key, create_time FROM signing_keys ORDER BY create_time DESC, id"
-_ADD_FIRST_KEY = """
-INSERT INTO signing_keys (id, public_key, sealed_private_key, create_time)
-SELECT %(id)s, %(public_key)s, %(sealed_private_key)s, %(create_time)s WHERE NOT EXISTS (SELECT FROM signing_keys)
-"""
-# Instances that start at once make one key between them. The number is any, only the same for all.
-_LOCK_KEYS = "SELECT pg_advisory_xact_lock(7021)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +37,12 @@ class Account:
 
 
 class AuthStore:
-    """Users and signing keys."""
+    """Users."""
 
-    def __init__(self, database: Database, vault: KeyVault, keyring: Keyring, digests: Digests) -> None:
-        """`vault` seals private keys, `keyring` who users are; `digests` finds them again."""
+    def __init__(self, database: Database, data_keys: DataKeys, digests: Digests) -> None:
+        """`data_keys` seals who users are; `digests` finds them again."""
         self._database = database
-        self._vault = vault
-        self._keyring = keyring
+        self._data_keys = data_keys
         self._digests = digests
 
     async def add(self, user: User, password_hash: str, code_id: str | None) -> bool:
@@ -59,7 +50,7 @@ class AuthStore:
 
         `code_id`: of the mail that verifies the email; None when it is known to be theirs.
         """
-        sealed = sealed_user(self._keyring, user)
+        sealed = sealed_user(self._data_keys, user)
         parameters = {
             "id": user.id,
             "personal_data": sealed.content,
@@ -94,13 +85,13 @@ class AuthStore:
         row = await self._database.row(_BY_ID, {"id": user_id})
         if row is None:
             raise UserNotFound(user_id)
-        return Account(user_of(row, self._keyring), row.password_hash)
+        return Account(user_of(row, self._data_keys), row.password_hash)
 
     async def account(self, email: str, network: str = "") -> Account | None:
         """Read who logs in with an email, and whether they did so from this network before."""
         digest = self.email_digest(email)
         row = await self._database.row(_BY_EMAIL, {"email_digest": digest, "network": self.network_digest(network)})
-        return None if row is None else Account(user_of(row, self._keyring), row.password_hash, row.known_network)
+        return None if row is None else Account(user_of(row, self._data_keys), row.password_hash, row.known_network)
 
     def email_digest(self, email: str) -> bytes:
         """What a user is found by."""
@@ -114,19 +105,3 @@ class AuthStore:
         """Replace the hash of a password that stays the same."""
         parameters = {"id": account.user.id, "kept": account.password_hash, "fresh": fresh}
         await self._database.run(_REHASH, parameters)
-
-    async def keys(self) -> list[SigningKey]:
-        """Read all signing keys, newest first."""
-        return [self._vault.open(*row) for row in await self._database.rows(_KEYS)]
-
-    async def add_first_key(self, key: SigningKey) -> None:
-        """Keep the key unless there is one."""
-        parameters = {
-            "id": key.id,
-            "public_key": key.public,
-            "sealed_private_key": self._vault.seal(key),
-            "create_time": key.create_time,
-        }
-        async with self._database.transaction() as connection:
-            await connection.execute(_LOCK_KEYS)
-            await connection.execute(_ADD_FIRST_KEY, parameters)

@@ -11,33 +11,37 @@ from argon2 import PasswordHasher
 from services.auth.accounts import Accounts
 from services.auth.credentials import Credentials
 from services.auth.domain.sessions import Client, Lifetimes
+from services.auth.keyring import KeyRing, Schedule
 from services.auth.keys import KeyVault
 from services.auth.logins import Logins
+from services.auth.mint import Mint
 from services.auth.passwords import Passwords
-from services.auth.sealing import Digests, Keyring
+from services.auth.sealing import DataKeys, Digests
 from services.auth.second_factor import SecondFactor
 from services.auth.sessions import Login, Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, SessionStore
+from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, SessionStore
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.common.database import Database
 from services.common.ids import new_id
 from tests.integration.postgres import Postgres
 
-KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+SEEDED = ("roles", "role_permissions")
+SECRET = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 EMAIL = "ann@example.com"
 PASSWORD = "correct horse battery"
 HOME = Client("192.0.2.7", "Firefox")
 ABROAD = Client("198.51.100.9", "curl")
+SCHEDULE = Schedule(timedelta(0), timedelta(days=3650), timedelta(days=1))
 SETTINGS = {
     "issuer": "https://issuer",
     "audience": "audience",
     "admin_email": "admin@example.com",
     "admin_password": "an admin's password",
-    "key_encryption_key": KEY,
-    "personal_data_keys": f"1:{KEY}",
-    "digest_key": KEY,
+    "key_encryption_key": SECRET,
+    "personal_data_keys": f"1:{SECRET}",
+    "digest_key": SECRET,
 }
 
 
@@ -62,16 +66,15 @@ class Auth:
     def __init__(self, database: Database, clock: Clock, *, verified_only: bool = False) -> None:
         """Wire them as the service does."""
         self.clock = clock
-        keyring, digests = Keyring.read(f"1:{KEY}"), Digests.read(KEY)
-        self.store = AuthStore(database, KeyVault(KEY), keyring, digests)
+        data_keys, digests = DataKeys.read(f"1:{SECRET}"), Digests.read(SECRET)
+        self.store = AuthStore(database, data_keys, digests)
         passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         throttle = Throttle(AttemptStore(database), digests, clock)
-        tokens = TokenIssuer("https://issuer", "audience", timedelta(minutes=15))
-        self.accounts = Accounts(self.store, passwords, tokens, throttle=throttle, clock=clock, new_id=new_id)
-        self.sessions = Sessions(
-            SessionStore(database, keyring, digests), self.accounts.issue, clock, new_id, Lifetimes()
-        )
-        factors = FactorStore(database, keyring)
+        keys = KeyRing(KeyStore(database, KeyVault(SECRET)), SCHEDULE, clock)
+        mint = Mint(TokenIssuer("https://issuer", "audience", timedelta(minutes=15)), keys, clock)
+        self.accounts = Accounts(self.store, passwords, throttle, clock, new_id)
+        self.sessions = Sessions(SessionStore(database, data_keys, digests), mint, clock, new_id, Lifetimes())
+        factors = FactorStore(database, data_keys)
         self.factor = SecondFactor(factors, throttle, digests, clock, "Ordermesh")
         self.logins = Logins(
             self.store,
@@ -122,7 +125,7 @@ class Told:
 async def database(postgres: Postgres) -> AsyncIterator[Database]:
     """Open the database."""
     postgres.migrate("auth")
-    postgres.empty("auth")
+    postgres.empty("auth", but=SEEDED)
     async with Database.open(postgres.settings(AuthSettings, "auth", **SETTINGS)) as opened:
         yield opened
 
@@ -143,3 +146,9 @@ def auth(database: Database, clock: Clock) -> Auth:
 def told(postgres: Postgres) -> Told:
     """Listen."""
     return Told(postgres)
+
+
+@pytest.fixture
+def keys(database: Database) -> KeyStore:
+    """Open the store of keys."""
+    return KeyStore(database, KeyVault(SECRET))

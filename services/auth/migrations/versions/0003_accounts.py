@@ -8,8 +8,8 @@ from alembic import op
 
 from services.common import schema
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -107,6 +107,9 @@ def upgrade() -> None:
     """Add to what is there; nothing is taken away."""
     op.execute(_USERS)
     op.execute(_TABLES)
+    op.execute(
+        "INSERT INTO role_permissions SELECT name, 'account.manage' FROM roles WHERE built_in ON CONFLICT DO NOTHING"
+    )
     schema.grant(
         "auth",
         "SELECT, INSERT, UPDATE, DELETE",
