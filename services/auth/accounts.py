@@ -5,10 +5,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from google.protobuf.message import Message
+
 from mesh import context
 from mesh.telemetry import get_logger
-from ordermesh.auth.v1 import auth_events_pb2 as pb
 from services.auth.domain import Role, User
+from services.auth.events import registration_repeated
 from services.auth.passwords import Passwords
 from services.auth.store import Account
 from services.auth.throttle import Throttle
@@ -25,7 +27,7 @@ class Store(Protocol):
     async def account(self, email: str, network: str = "") -> Account | None:
         """Read who has an email."""
 
-    async def tell(self, user_id: str, message: pb.RegistrationRepeated) -> None:
+    async def tell(self, user_id: str, message: Message) -> None:
         """Commit an event that changes nothing but what is known of the user's story."""
 
 
@@ -62,7 +64,7 @@ class Accounts:
         owner = await self._store.account(email)
         if owner is not None and mails:
             _log.info("registration repeated", user_id=owner.user.id)
-            await self._store.tell(owner.user.id, pb.RegistrationRepeated(user_id=owner.user.id))
+            await self._store.tell(owner.user.id, registration_repeated(owner.user.id))
 
     async def add_admin(self, email: str, password: str) -> User | None:
         """Create the install's first admin, whose email needs no mail; None when it is taken."""

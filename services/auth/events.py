@@ -20,6 +20,51 @@ def user_registered(user: User) -> pb.UserRegistered:
     return pb.UserRegistered(user_id=user.id, roles=list(user.roles))
 
 
+def registration_repeated(user_id: str) -> pb.RegistrationRepeated:
+    """Tell that somebody wanted to register with a user's email."""
+    return pb.RegistrationRepeated(user_id=user_id)
+
+
+def email_verified(user_id: str) -> pb.EmailVerified:
+    """Tell that mail reaches a user."""
+    return pb.EmailVerified(user_id=user_id)
+
+
+def password_changed(user_id: str, *, by_reset: bool) -> pb.PasswordChanged:
+    """Tell of a new password."""
+    return pb.PasswordChanged(user_id=user_id, by_reset=by_reset)
+
+
+def login_blocked(user_id: str) -> pb.LoginBlocked:
+    """Tell that somebody guesses a user's password."""
+    return pb.LoginBlocked(user_id=user_id)
+
+
+def session_started(user_id: str, session_id: str, *, second_factor: bool) -> pb.SessionStarted:
+    """Tell of a login."""
+    return pb.SessionStarted(user_id=user_id, session_id=session_id, second_factor=second_factor)
+
+
+def second_factor_enabled(user_id: str) -> pb.SecondFactorEnabled:
+    """Tell that login asks for more from now on."""
+    return pb.SecondFactorEnabled(user_id=user_id)
+
+
+def second_factor_disabled(user_id: str) -> pb.SecondFactorDisabled:
+    """Tell that login asks for less from now on."""
+    return pb.SecondFactorDisabled(user_id=user_id)
+
+
+def recovery_code_used(user_id: str, remaining: int) -> pb.RecoveryCodeUsed:
+    """Tell that a recovery code stood in for the authenticator."""
+    return pb.RecoveryCodeUsed(user_id=user_id, remaining=remaining)
+
+
+def recovery_codes_replaced(user_id: str) -> pb.RecoveryCodesReplaced:
+    """Tell that the recovery codes are others."""
+    return pb.RecoveryCodesReplaced(user_id=user_id)
+
+
 def code_requested(
     purpose: Purpose, user_id: str, code_id: str
 ) -> pb.EmailVerificationRequested | pb.PasswordResetRequested:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from google.protobuf.message import Message
+
 from mesh.telemetry import get_logger
-from ordermesh.auth.v1 import auth_events_pb2 as pb
 from services.auth.domain import InvalidCredentials, User, UserDisabled
 from services.auth.domain.proofs import ChallengeInvalid, SecondFactorRequired, SecondFactorWrong
 from services.auth.domain.sessions import Client
+from services.auth.events import login_blocked
 from services.auth.passwords import Passwords
 from services.auth.sealing import hash_of
 from services.auth.second_factor import SecondFactor
@@ -32,7 +34,7 @@ class Users(Protocol):
     async def rehash(self, account: Account, fresh: str) -> None:
         """Replace the hash of a password that stays the same."""
 
-    async def tell(self, user_id: str, message: pb.LoginBlocked) -> None:
+    async def tell(self, user_id: str, message: Message) -> None:
         """Commit an event that changes nothing but what is known of the user's story."""
 
 
@@ -122,7 +124,7 @@ class Logins:
         user_id = account.user.id if account else ""
         _log.warning("login failed", user_id=user_id, reason="INVALID_CREDENTIALS", blocks=blocks)
         if account is not None and blocks:
-            await self._users.tell(user_id, pb.LoginBlocked(user_id=user_id))
+            await self._users.tell(user_id, login_blocked(user_id))
 
     async def _challenge(self, user: User) -> str:
         token = secrets.token_urlsafe(32)

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from ordermesh.auth.v1 import auth_events_pb2 as pb
 from services.auth.domain.proofs import CodeInvalid, CodeNotFound, Purpose
 from services.auth.domain.sessions import EndReason
-from services.auth.events import code_requested
+from services.auth.events import code_requested, email_verified, password_changed
 from services.auth.store import sessions
 from services.auth.store.rows import lock, tell
 from services.common.database import Connection, Database
@@ -76,7 +75,7 @@ class CodeStore:
         """Take the code, and commit that the user's email is theirs; return the user's id. Raises CodeInvalid."""
         async with self._database.transaction() as connection:
             user_id = await _taken(connection, code_hash, Purpose.EMAIL_VERIFICATION, now)
-            await tell(connection, user_id, pb.EmailVerified(user_id=user_id))
+            await tell(connection, user_id, email_verified(user_id))
             await connection.execute(_VERIFIED, {"user_id": user_id, "now": now})
         return user_id
 
@@ -84,7 +83,7 @@ class CodeStore:
         """Take the code, set the password and end all sessions; return the user's id. Raises CodeInvalid."""
         async with self._database.transaction() as connection:
             user_id = await _taken(connection, code_hash, Purpose.PASSWORD_RESET, now)
-            await tell(connection, user_id, pb.PasswordChanged(user_id=user_id, by_reset=True))
+            await tell(connection, user_id, password_changed(user_id, by_reset=True))
             await connection.execute(_RESET, {"user_id": user_id, "fresh": fresh, "now": now})
             await sessions.end(connection, user_id, EndReason.PASSWORD_RESET, now)
         return user_id
@@ -96,7 +95,7 @@ class CodeStore:
             changed = await connection.execute(_CHANGE, {"user_id": user_id, "kept": kept, "fresh": fresh})
             if not changed.rowcount:
                 return False
-            await tell(connection, user_id, pb.PasswordChanged(user_id=user_id))
+            await tell(connection, user_id, password_changed(user_id, by_reset=False))
             await sessions.end(connection, user_id, EndReason.PASSWORD_CHANGED, now, but=session_id)
         return True
 

@@ -3,8 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ordermesh.auth.v1 import auth_events_pb2 as pb
 from services.auth.domain.proofs import CHALLENGE_LIFETIME, CHALLENGE_TRIES
+from services.auth.events import (
+    recovery_code_used,
+    recovery_codes_replaced,
+    second_factor_disabled,
+    second_factor_enabled,
+)
 from services.auth.sealing import DataKeys, Sealed
 from services.auth.store.rows import lock, tell
 from services.common.database import Connection, Database
@@ -86,7 +91,7 @@ class FactorStore:
             await lock(connection, user_id)
             if not (await connection.execute(_CONFIRM, {"user_id": user_id, "step": step, "now": now})).rowcount:
                 return False
-            await tell(connection, user_id, pb.SecondFactorEnabled(user_id=user_id))
+            await tell(connection, user_id, second_factor_enabled(user_id))
             await _put_codes(connection, user_id, digests)
         return True
 
@@ -102,13 +107,13 @@ class FactorStore:
             if not (await connection.execute(_USE_CODE, values)).rowcount:
                 return False
             left = (await connection.row(_LEFT, values)).left
-            await tell(connection, user_id, pb.RecoveryCodeUsed(user_id=user_id, remaining=left))
+            await tell(connection, user_id, recovery_code_used(user_id, left))
         return True
 
     async def replace_codes(self, user_id: str, digests: list[bytes]) -> None:
         """Void the recovery codes, and keep new ones."""
         async with self._database.transaction() as connection:
-            await tell(connection, user_id, pb.RecoveryCodesReplaced(user_id=user_id))
+            await tell(connection, user_id, recovery_codes_replaced(user_id))
             await _put_codes(connection, user_id, digests)
 
     async def disable(self, user_id: str) -> bool:
@@ -117,7 +122,7 @@ class FactorStore:
             await lock(connection, user_id)
             if not (await connection.execute(_DISABLE, {"user_id": user_id})).rowcount:
                 return False
-            await tell(connection, user_id, pb.SecondFactorDisabled(user_id=user_id))
+            await tell(connection, user_id, second_factor_disabled(user_id))
         return True
 
     async def challenge(self, user_id: str, token_hash: bytes, now: datetime) -> None:

@@ -4,10 +4,9 @@ import json
 from datetime import datetime
 from typing import NamedTuple
 
-from ordermesh.auth.v1 import auth_events_pb2 as pb
 from services.auth.domain import User
 from services.auth.domain.sessions import Client, EndReason, Kept, Lifetimes, RefreshToken, Session, SessionNotFound
-from services.auth.events import sessions_ended
+from services.auth.events import session_started, sessions_ended
 from services.auth.sealing import DataKeys, Digests, Sealed, hash_of
 from services.auth.store.rows import USER_COLUMNS, lock, tell, user_of
 from services.common.database import Connection, Database, Row
@@ -116,7 +115,7 @@ class SessionStore:
             "network": self._digests.of("network", session.client.network),
             "forgotten": forgotten,
         }
-        started = pb.SessionStarted(user_id=session.user_id, session_id=session.id, second_factor=second_factor)
+        started = session_started(session.user_id, session.id, second_factor=second_factor)
         async with self._database.transaction() as connection:
             await tell(connection, session.user_id, started)
             await connection.execute(_BEGIN, values)

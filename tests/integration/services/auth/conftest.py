@@ -110,9 +110,9 @@ class Told:
     postgres: Postgres
 
     def events(self) -> list[str]:
-        """Name the events, oldest first."""
+        """Name the events about users, oldest first."""
         with self.postgres.superuser("auth") as connection:
-            rows = connection.execute("SELECT type FROM events ORDER BY id").fetchall()
+            rows = connection.execute("SELECT type FROM events WHERE aggregate_type = 'user' ORDER BY id").fetchall()
         return [str(name).rpartition(".")[2] for (name,) in rows]
 
     def code_ids(self) -> list[str]:

@@ -84,7 +84,7 @@ async def test_a_login_needs_the_code_and_the_code_works_once(phone: Phone, told
     assert (login.user.id, login.user.second_factor) == (phone.user_id, True)
     with pytest.raises(SecondFactorWrong):
         await phone.complete(await phone.challenge(), code)
-    assert told.events()[-1] == "SessionStarted"
+    assert "SessionStarted" in told.events()
 
 
 async def test_of_many_with_the_same_code_at_once_one_is_let_in(phone: Phone) -> None:
