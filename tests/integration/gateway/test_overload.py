@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import grpc
@@ -16,6 +16,7 @@ from tests.integration.gateway.conftest import checks_tokens
 from tests.integration.gateway.installation import Edge, control_plane, envoy, install
 from tests.integration.gateway.test_rest import reason
 from tests.integration.gateway.tokens import bearer, token
+from tests.integration.mesh.control_plane.processes import eventually
 
 AT_ONCE = 2
 READ = token("orders.read")
@@ -62,8 +63,7 @@ async def test_one_service_in_trouble_does_not_hold_up_another(narrow: tuple[Edg
         before = edge.backend.calls
         for _ in range(AT_ONCE):
             group.create_task(http.get(f"/api/v1/orders/{SLOW}", headers=bearer(READ)))
-        while edge.backend.calls < before + AT_ONCE:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: edge.backend.calls == before + AT_ONCE)
         metadata = (("authorization", f"Bearer {READ}"),)
         code = await _code(stub.GetOrder(order_service_pb2.GetOrderRequest(id="1"), metadata=metadata, timeout=5))
 
@@ -79,7 +79,7 @@ async def test_those_who_watch_take_no_room(narrow: tuple[Edge, httpx.AsyncClien
     assert {reply.status_code for reply in await asyncio.gather(*watching)} == {200}
 
 
-async def _code(call: grpc.aio.UnaryUnaryCall[object, object]) -> grpc.StatusCode:
+async def _code(call: Awaitable[object]) -> grpc.StatusCode:
     try:
         await call
     except grpc.aio.AioRpcError as error:
