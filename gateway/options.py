@@ -55,7 +55,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Input of `gateway.render`. `control_plane` are the ports of its replicas on `host`."""
+    """Input of `gateway.render`. `control_plane` are the ports of its replicas on `host`.
+
+    `shared_rates` is the port of the rate limit service (gateway/shared_rates.py), if several edges share their counts.
+    """
 
     contract: Contract
     settings: EdgeSettings
@@ -64,6 +67,7 @@ class Options:
     ports: Ports
     files: Files
     control_plane: tuple[int, ...]
+    shared_rates: int | None = None
     region: str = ""
     zone: str = ""
     host: str = "127.0.0.1"

@@ -85,7 +85,7 @@ class Edge:
         return ssl.create_default_context(cafile=self.authority)
 
 
-def install(folder: Path, generator: Path, *figures: str) -> Edge:
+def install(folder: Path, generator: Path, *figures: str, shared_rates: int | None = None) -> Edge:
     """Write all that Envoy reads, with more figures of edge.toml changed."""
     pairs, mesh = certificates.ensure(folder / "tls", "dc1"), Authority()
     http, https, admin, keys, control_plane, services = free_ports(6)
@@ -104,6 +104,7 @@ def install(folder: Path, generator: Path, *figures: str) -> Edge:
             cache=folder / "cache",
         ),
         control_plane=(control_plane,),
+        shared_rates=shared_rates,
     )
     gateway.write(options, generator=generator)
     member = mesh.admit(folder / "backend", *BACKEND)
