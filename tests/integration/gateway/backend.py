@@ -24,6 +24,8 @@ from tests.integration.gateway.authority import credentials
 from tests.integration.gateway.tokens import PUBLIC_KEY
 
 Context = grpc.aio.ServicerContext[Any, Any]
+# As our services are (mesh/server.py): the edge asks every second whether an instance hangs.
+OPTIONS = (("grpc.so_reuseport", 0), ("grpc.http2.max_ping_strikes", 0))
 MISSING = "missing"
 SLOW = "slow"
 NO_SKU = errors.InvalidArgument(
@@ -62,7 +64,7 @@ class Backend(
 
     async def start(self) -> None:
         """Listen; also again."""
-        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server = grpc.aio.server(options=OPTIONS)
         auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, server)
         inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(self, server)
         order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, server)
