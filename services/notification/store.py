@@ -83,7 +83,7 @@ class NotificationStore:
 
     async def add(self, connection: Connection, notification: Notification) -> None:
         """Insert it in the transaction of the event that causes it; nothing when it is there already."""
-        await connection.execute(_ADD, _columns(notification))
+        await connection.run(_ADD, _columns(notification))
 
     async def claim(self, limit: int, lease: timedelta) -> list[Notification]:
         """Take what is due; until the lease ends nobody else gets the same, and nothing of it is locked."""

@@ -254,7 +254,7 @@ async def _claim(connection: Connection, reservation: Reservation) -> bool:
 
 
 async def _hold(connection: Connection, reservation: Reservation, found: Sequence[Level]) -> Reservation:
-    await connection.execute(_ADD_PARTS, {"id": reservation.id, **_parts(reservation.allocations)})
+    await connection.run(_ADD_PARTS, {"id": reservation.id, **_parts(reservation.allocations)})
     await events.append(connection, stock_reserved(reservation))
     waiting = [
         Units(part.sku, part.warehouse_id, part.backordered) for part in reservation.allocations if part.backordered
@@ -275,7 +275,7 @@ async def _hold(connection: Connection, reservation: Reservation, found: Sequenc
 
 
 async def _refuse(connection: Connection, claim: Reservation, short: Sequence[str]) -> Reservation:
-    await connection.execute(_REFUSE, {"id": claim.id, "short": list(short)})
+    await connection.run(_REFUSE, {"id": claim.id, "short": list(short)})
     return replace(claim, state=State.RELEASED, short=tuple(short))
 
 

@@ -138,7 +138,7 @@ class PaymentStore:
     async def begin_ending(self, payment_id: str, end: State) -> Payment:
         """Commit that a PENDING payment is being ended; from here on nobody can save it as AUTHORIZED."""
         async with self._database.autocommit() as connection:
-            await connection.execute(
+            await connection.run(
                 "UPDATE payments SET ending = coalesce(ending, %(end)s) "
                 "WHERE id = CAST(%(id)s AS uuid) AND state = 'PENDING'",
                 {"id": payment_id, "end": end},
@@ -262,9 +262,9 @@ async def _save(connection: Connection, change: Change) -> Payment:
     ]
     told = replace(payment, ledger=(*payment.ledger, *booked)) if booked else payment
     if change.dispute:
-        await connection.execute(_DISPUTE, _dispute(change.dispute))
+        await connection.run(_DISPUTE, _dispute(change.dispute))
     for entry in booked[1:]:
-        await connection.execute(_ENTRY, {**_columns(payment), **_entry(entry)})
+        await connection.run(_ENTRY, {**_columns(payment), **_entry(entry)})
     parameters = {
         **_columns(payment),
         **events.parameters(event_of(replace(change, payment=told))),
