@@ -8,11 +8,13 @@ from joserfc.errors import SecurityWarning
 from mesh import server
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from services.auth.accounts import Accounts, FirstAdmin
+from services.auth.keyring import KeyRing
 from services.auth.keys import KeyVault
+from services.auth.mint import Mint
 from services.auth.passwords import Passwords
 from services.auth.service import AuthService
 from services.auth.settings import AuthSettings
-from services.auth.store import AuthStore
+from services.auth.store import AuthStore, KeyStore
 from services.auth.tokens import TokenIssuer
 from services.common.database import Database
 from services.common.ids import new_id
@@ -31,17 +33,20 @@ async def build(app: server.Application) -> None:
     database = await app.enter(Database.open(settings))
     app.add_check("database", database.ping)
 
-    store = AuthStore(database, KeyVault(settings.key_encryption_key.get_secret_value()))
+    store = AuthStore(database)
+    secret, *previous = settings.secrets
+    keys = KeyRing(KeyStore(database, KeyVault(secret, previous)), settings.schedule, now)
     lifetime = timedelta(seconds=settings.token_lifetime_seconds)
-    tokens = TokenIssuer(settings.issuer, settings.audience, lifetime)
-    accounts = Accounts(store, Passwords(), tokens, now, new_id)
+    mint = Mint(TokenIssuer(settings.issuer, settings.audience, lifetime), keys, now)
+    accounts = Accounts(store, Passwords(), mint, now, new_id)
     admin = FirstAdmin(accounts, store, settings.admin_email, settings.admin_password.get_secret_value())
 
-    app.add_check("signing keys", accounts.check)
+    app.add_check("signing keys", keys.check)
     app.add_check("first admin", admin.check)
     app.background("first admin", admin.run)
+    app.background("signing keys", keys.run)
     app.serve(
-        AuthService(accounts, store, lifetime),
+        AuthService(accounts, keys, store, lifetime),
         auth_grpc.add_AuthServiceServicer_to_server,
         "ordermesh.auth.v1.AuthService",
     )

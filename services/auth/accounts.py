@@ -8,12 +8,11 @@ from typing import Protocol
 
 from mesh import context
 from mesh.telemetry import get_logger
-from services.auth import keys
-from services.auth.domain import EmailTaken, InvalidCredentials, Role, User
-from services.auth.keys import SigningKey
+from services.auth.domain import EmailTaken, InvalidCredentials, Role, User, UserDisabled
+from services.auth.mint import Mint
 from services.auth.passwords import Passwords
 from services.auth.store import Account
-from services.auth.tokens import TokenIssuer
+from services.auth.tokens import Grant
 
 _log = get_logger(__name__)
 
@@ -29,12 +28,6 @@ class Store(Protocol):
 
     async def rehash(self, account: Account, fresh: str) -> None:
         """Replace the hash of a password that stays the same."""
-
-    async def keys(self) -> list[SigningKey]:
-        """Read all signing keys, newest first."""
-
-    async def add_first_key(self, key: SigningKey) -> None:
-        """Keep the key unless there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +45,16 @@ class Accounts:
         self,
         store: Store,
         passwords: Passwords,
-        tokens: TokenIssuer,
+        mint: Mint,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
         """Everything from outside comes in here."""
         self._store = store
         self._passwords = passwords
-        self._tokens = tokens
+        self._mint = mint
         self._clock = clock
         self._new_id = new_id
-        self._keys: list[SigningKey] = []
 
     async def register(self, email: str, password: str, display_name: str, role: Role = Role.CUSTOMER) -> User:
         """Create a user. Raises EmailTaken."""
@@ -73,27 +65,18 @@ class Accounts:
         return user
 
     async def log_in(self, email: str, password: str) -> Login:
-        """Check the password and issue a token. Raises InvalidCredentials."""
+        """Check the password and issue a token. Raises InvalidCredentials and UserDisabled."""
         account = await self._store.account(email)
         matches = await self._passwords.matches(account.password_hash if account else None, password)
         if account is None or not matches:
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             await self._store.rehash(account, await self._passwords.hash(password))
-        newest = (await self.keys())[0]
-        return Login(account.user, self._tokens.issue(account.user, newest, self._clock()))
-
-    async def keys(self) -> list[SigningKey]:
-        """Return the keys that verify tokens, newest first; makes the first one when there is none."""
-        if not self._keys:
-            if not await self._store.keys():
-                await self._store.add_first_key(keys.generate(self._clock()))
-            self._keys = await self._store.keys()
-        return self._keys
-
-    async def check(self) -> None:
-        """Raise unless tokens can be signed; health asks."""
-        await self.keys()
+        if account.user.disable_time is not None:
+            raise UserDisabled
+        user = account.user
+        token = await self._mint.issue(Grant(user.id, user.roles, user.permissions))
+        return Login(user, token.value)
 
 
 class NoAdminYetError(Exception):
@@ -101,7 +84,7 @@ class NoAdminYetError(Exception):
 
 
 class FirstAdmin:
-    """Sees to it that the install has its admin and its signing key, as soon as the database answers."""
+    """Sees to it that the install has its admin, as soon as the database answers."""
 
     def __init__(self, accounts: Accounts, store: Store, email: str, password: str) -> None:
         """`password` is used only if there is no such user yet."""
@@ -117,9 +100,8 @@ class FirstAdmin:
             raise NoAdminYetError
 
     async def run(self, _stop: asyncio.Event) -> None:
-        """Create both if they are missing; whoever runs this starts it again when the database is away."""
+        """Create it if it is missing; whoever runs this starts it again when the database is away."""
         with context.background(actor="service:auth"):
-            await self._accounts.keys()
             try:
                 user = await self._accounts.register(self._email, self._password, "Administrator", Role.ADMIN)
             except EmailTaken:

@@ -1,7 +1,12 @@
 """What an installation may set for the auth service, each as ORDERMESH_<NAME>."""
 
-from pydantic import Field, SecretStr
+from datetime import timedelta
+from typing import Annotated
 
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from services.auth.keyring import Schedule
 from services.common.settings import ServiceSettings
 
 
@@ -13,4 +18,28 @@ class AuthSettings(ServiceSettings):
     admin_email: str = Field(min_length=3, description="who is made an admin at the first start")
     admin_password: SecretStr
     key_encryption_key: SecretStr = Field(description="256 bits in base64; seals the signing keys in the database")
+    previous_key_encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="those that sealed before, commas between; what they sealed is sealed anew"
+    )
     token_lifetime_seconds: float = Field(default=900, gt=0)
+    key_rotation_seconds: float = Field(default=30 * 86_400, gt=0, description="how long a key signs")
+    key_publication_seconds: float = Field(
+        default=180, ge=0, description="how long a key is public before it signs: longer than any verifier keeps keys"
+    )
+
+    @field_validator("previous_key_encryption_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets that seal signing keys, the one that seals new ones first."""
+        return tuple(each.get_secret_value() for each in (self.key_encryption_key, *self.previous_key_encryption_keys))
+
+    @property
+    def schedule(self) -> Schedule:
+        """When keys are rotated. One verifies for as long as its last token, and as long again as clocks may differ."""
+        wait = timedelta(seconds=self.key_publication_seconds)
+        lifetime = timedelta(seconds=self.token_lifetime_seconds)
+        return Schedule(wait, timedelta(seconds=self.key_rotation_seconds), lifetime + wait)

@@ -10,9 +10,8 @@ import pytest
 from deploy.native import secrets
 from deploy.native.provision import postgres
 from deploy.native.runtime import Runtime
-from services.auth.domain import Role, User
 from services.auth.keys import KeyVault, SigningKey, generate
-from services.auth.tokens import TokenIssuer
+from services.auth.tokens import Grant, TokenIssuer
 from tests.e2e.shop import Client, Shop, order_of, reason_of
 
 
@@ -21,13 +20,19 @@ def signing_key(stack: Runtime) -> SigningKey:
     """The key that auth signs with, taken out of its database with the install's own secret."""
     kept = secrets.ensure(stack.root, stack.topology.services)
     with postgres.connect(stack, stack.topology.services["auth"].database) as connection:
-        row = _only_row(connection)
-    return KeyVault(kept.key_encryption_key).open(*row)
+        id_, public, sealed, create_time, sign_time = _row(connection)
+    return KeyVault(kept.key_encryption_key).open(id_, public, sealed, (create_time, sign_time), "")
 
 
-def _only_row(connection: psycopg.Connection[tuple[str, str, bytes, datetime]]) -> tuple[str, str, bytes, datetime]:
-    rows = connection.execute("SELECT id, public_key, sealed_private_key, create_time FROM signing_keys").fetchall()
-    (row,) = rows
+Row = tuple[str, str, bytes, datetime, datetime]
+
+
+def _row(connection: psycopg.Connection[Row]) -> Row:
+    row = connection.execute(
+        "SELECT id, public_key, sealed_private_key, create_time, sign_time FROM signing_keys"
+        " WHERE sign_time <= now() ORDER BY sign_time DESC"
+    ).fetchone()
+    assert row is not None
     return row
 
 
@@ -43,7 +48,7 @@ def token(  # noqa: PLR0913 - each is what one test turns wrong
     """Forge a customer's token, right in all that isn't said."""
     auth, now = stack.topology.auth, datetime.now(UTC)
     issue = TokenIssuer(issuer or auth.issuer, audience or auth.audience, timedelta(minutes=15)).issue
-    return issue(User(user, "x", "x", (Role.CUSTOMER,), 1, now), key, now - age)
+    return issue(Grant(user, ("customer",), {"orders.read", "orders.create"}), key, now - age).value
 
 
 def test_a_token_forged_with_the_real_key_works(stack: Runtime, shop: Shop, signing_key: SigningKey) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -109,11 +110,11 @@ class Postgres:
         }
         return kind(**required | others)
 
-    def empty(self, service: str) -> None:
-        """Take every row of a service's tables away, so that a test sees only its own."""
+    def empty(self, service: str, but: Collection[str] = ()) -> None:
+        """Take every row of a service's tables away, so that a test sees only its own; `but` some tables are kept."""
         with self.superuser(service) as connection:
             rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-            tables = [Identifier(name) for (name,) in rows if name not in KEPT]
+            tables = [Identifier(name) for (name,) in rows if name not in {*KEPT, *but}]
             connection.execute(SQL("TRUNCATE {}").format(SQL(", ").join(tables)))
 
     def _database(self, service: str) -> str:

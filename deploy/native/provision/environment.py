@@ -12,11 +12,14 @@ from deploy.native.provision import kafka_clients, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import CONTROL_PLANE, EDGE, OPERATOR, Secrets, app_role, write_private
+from gateway import EdgeSettings
 
 HOST = "127.0.0.1"
 ADMIN_EMAIL = "admin@ordermesh.test"
 SENDER = "orders@ordermesh.test"
 PREFIX = "ORDERMESH_"
+# An instance of auth hears of a key that another made within ten seconds.
+MARGIN_SECONDS = 15
 
 
 def services(runtime: Runtime) -> str:
@@ -108,12 +111,22 @@ def _own_settings(runtime: Runtime, kept: Secrets, name: str) -> Mapping[str, ob
             "ADMIN_EMAIL": ADMIN_EMAIL,
             "ADMIN_PASSWORD": kept.admin_password,
             "KEY_ENCRYPTION_KEY": kept.key_encryption_key,
+            "KEY_PUBLICATION_SECONDS": _key_publication_seconds(),
         }
     if name == "payment":
         return {"SANDBOX_WEBHOOK_SECRET": kept.sandbox_webhook_secret}
     if name == "notification":
         return {"SMTP_HOST": HOST, "SMTP_PORT": runtime.port("mail", "smtp"), "SMTP_FROM": SENDER}
     return {}
+
+
+def _key_publication_seconds() -> int:
+    """Say how long auth must publish a key before it signs.
+
+    Longer than the edge keeps keys, and whoever is told them from a cache on the way, which may be as old.
+    """
+    edge = EdgeSettings.load().tokens
+    return 2 * edge.keys_seconds + edge.keys_timeout_seconds + edge.clock_skew_seconds + MARGIN_SECONDS
 
 
 def _write(runtime: Runtime, name: str, settings: Mapping[str, object]) -> list[str]:

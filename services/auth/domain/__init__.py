@@ -1,25 +1,45 @@
 """What auth decides, without anything around it."""
 
+from services.auth.domain.roles import (
+    ADMIN,
+    LastAdmin,
+    RoleDefinition,
+    RoleExists,
+    RoleFixed,
+    RoleInUse,
+    RoleNotFound,
+    require_exist,
+    require_held,
+    require_known,
+)
 from services.auth.domain.users import (
-    PERMISSIONS,
     EmailTaken,
     InvalidCredentials,
     NoUser,
     Role,
     User,
+    UserDisabled,
     UserNotFound,
     canonical,
-    permissions_of,
 )
 
 __all__ = [
-    "PERMISSIONS",
+    "ADMIN",
     "EmailTaken",
     "InvalidCredentials",
+    "LastAdmin",
     "NoUser",
     "Role",
+    "RoleDefinition",
+    "RoleExists",
+    "RoleFixed",
+    "RoleInUse",
+    "RoleNotFound",
     "User",
+    "UserDisabled",
     "UserNotFound",
     "canonical",
-    "permissions_of",
+    "require_exist",
+    "require_held",
+    "require_known",
 ]

@@ -1,63 +1,35 @@
-"""Users, roles and what each role may do. Pure; the permissions are those that the contracts name."""
+"""Users: who they are, and what they may be told. Pure."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from mesh import errors
 
 
 class Role(StrEnum):
-    """What a user is to the company."""
+    """The roles that come with the system; admins make further ones."""
 
     CUSTOMER = "customer"
     SUPPORT = "support"
     ADMIN = "admin"
 
 
-_CUSTOMER = frozenset(
-    {
-        "account.read",
-        "orders.create",
-        "orders.read",
-        "orders.cancel",
-        "orders.return",
-        "payments.read",
-        "notifications.read",
-    }
-)
-_SUPPORT = _CUSTOMER | {
-    "orders.manage",
-    "orders.ship",
-    "orders.refund",
-    "payments.manage",
-    "notifications.manage",
-    "inventory.read",
-}
-_ADMIN = _SUPPORT | {"products.write", "inventory.write"}
-
-PERMISSIONS: Mapping[Role, frozenset[str]] = MappingProxyType(
-    {Role.CUSTOMER: _CUSTOMER, Role.SUPPORT: _SUPPORT, Role.ADMIN: _ADMIN}
-)
-
-
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who can log in. `version` counts the events about them."""
+    """A person who can log in, unless they were disabled. `version` counts the events about them.
+
+    `permissions` are what their roles allow at this moment.
+    """
 
     id: str
     email: str
     display_name: str
-    roles: tuple[Role, ...]
+    roles: tuple[str, ...]
     version: int
     create_time: datetime
-
-
-def permissions_of(roles: Iterable[Role]) -> frozenset[str]:
-    """Return what holders of all these roles may do."""
-    return frozenset().union(*(PERMISSIONS[role] for role in roles))
+    disable_time: datetime | None = None
+    permissions: frozenset[str] = frozenset()
 
 
 def canonical(email: str) -> str:
@@ -81,6 +53,13 @@ class InvalidCredentials(errors.Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("email or password is wrong", reason="INVALID_CREDENTIALS")
+
+
+class UserDisabled(errors.Unauthenticated):
+    """An admin locked the user out; told only to who has proved to be the user."""
+
+    def __init__(self) -> None:
+        super().__init__("this account is disabled; ask us why", reason="USER_DISABLED")
 
 
 class UserNotFound(errors.NotFound):

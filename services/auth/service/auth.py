@@ -8,15 +8,17 @@ from ordermesh.auth.v1 import auth_service_pb2 as pb
 from services.auth.accounts import Accounts
 from services.auth.domain import NoUser
 from services.auth.events import key_to_proto, user_to_proto
+from services.auth.keyring import KeyRing
 from services.auth.store import AuthStore
 
 
 class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
     """Shapes are checked by the contract before a method here is entered."""
 
-    def __init__(self, accounts: Accounts, store: AuthStore, token_lifetime: timedelta) -> None:
+    def __init__(self, accounts: Accounts, keys: KeyRing, store: AuthStore, token_lifetime: timedelta) -> None:
         """`store` is read directly where there is nothing to decide."""
         self._accounts = accounts
+        self._keys = keys
         self._store = store
         self._token_lifetime = token_lifetime
 
@@ -37,7 +39,7 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, _: object) -> pb.JsonWebKeySet:
         """Give the public keys; see the contract."""
-        return pb.JsonWebKeySet(keys=[key_to_proto(key) for key in await self._accounts.keys()])
+        return pb.JsonWebKeySet(keys=[key_to_proto(key) for key in await self._keys.published()])
 
     async def GetCurrentUser(self, request: pb.GetCurrentUserRequest, _: object) -> auth_pb2.User:
         """Give the caller; see the contract."""

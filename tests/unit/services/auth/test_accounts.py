@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,21 +11,23 @@ from joserfc.jwk import OKPKey
 from structlog.testing import capture_logs
 
 from services.auth.accounts import Accounts, FirstAdmin, Login
-from services.auth.domain import EmailTaken, InvalidCredentials, Role, User
-from services.auth.keys import SigningKey, WrongSecretError
+from services.auth.domain import EmailTaken, InvalidCredentials, Role, User, UserDisabled
+from services.auth.keyring import KeyRing, Schedule
+from services.auth.mint import Mint
 from services.auth.store import Account
 from services.auth.tokens import TokenIssuer
-from tests.unit.services.auth.fakes import MemoryStore, quick_passwords
+from tests.unit.services.auth.fakes import MemoryKeys, MemoryStore, quick_passwords
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
+KEYS = KeyRing(MemoryKeys(lambda: NOW), Schedule(timedelta(0), timedelta(days=1), timedelta(0)), lambda: NOW)
 
 
 def accounts_on(store: MemoryStore, time_cost: int = 1) -> Accounts:
     """Build the use cases over a store."""
     ids = map(str, itertools.count(1))
-    tokens = TokenIssuer("https://issuer", "audience", timedelta(minutes=15))
-    return Accounts(store, quick_passwords(time_cost), tokens, lambda: NOW, lambda: next(ids))
+    mint = Mint(TokenIssuer("https://issuer", "audience", timedelta(minutes=15)), KEYS, lambda: NOW)
+    return Accounts(store, quick_passwords(time_cost), mint, lambda: NOW, lambda: next(ids))
 
 
 async def test_a_registered_user_logs_in_with_any_spelling_of_the_email() -> None:
@@ -58,7 +61,7 @@ async def test_a_token_verifies_with_a_published_key() -> None:
     accounts = accounts_on(MemoryStore())
     user = await accounts.register("ann@example.com", PASSWORD, "Ann")
     token = (await accounts.log_in("ann@example.com", PASSWORD)).token
-    (key,) = await accounts.keys()
+    (key,) = await KEYS.published()
     public = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": key.public})
     assert jwt.decode(token, public, algorithms=["EdDSA"]).claims["sub"] == user.id
 
@@ -92,24 +95,16 @@ async def test_whoever_registered_with_the_email_of_the_admin_does_not_become_on
     assert [(entry["log_level"], entry["user_id"]) for entry in logs] == [("warning", user.id)]
 
 
-async def test_two_instances_that_start_at_once_sign_with_the_same_key() -> None:
-    """Whoever came second takes the key of the first."""
+async def test_a_user_who_was_disabled_does_not_log_in() -> None:
+    """And hears why only with the right password."""
     store = MemoryStore()
-    first, second = await asyncio.gather(accounts_on(store).keys(), accounts_on(store).keys())
-    assert first == second
-    assert len(first) == 1
-
-
-async def test_health_says_when_the_keys_cannot_be_opened() -> None:
-    """Nobody could log in; the next check tries again."""
-
-    class Sealed(MemoryStore):
-        async def keys(self) -> list[SigningKey]:
-            raise WrongSecretError("k1")
-
-    with pytest.raises(WrongSecretError):
-        await accounts_on(Sealed()).check()
-    await accounts_on(MemoryStore()).check()
+    user = await accounts_on(store).register("ann@example.com", PASSWORD, "Ann")
+    kept = store.accounts["ann@example.com"]
+    store.accounts["ann@example.com"] = replace(kept, user=replace(user, disable_time=NOW))
+    with pytest.raises(UserDisabled):
+        await accounts_on(store).log_in("ann@example.com", PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        await accounts_on(store).log_in("ann@example.com", "wrong")
 
 
 def test_neither_token_nor_hash_shows_when_printed() -> None:

@@ -9,6 +9,7 @@ import pytest
 from services.auth.keys import KeyVault, WrongSecretError, generate
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
+TIMES = (NOW, NOW)
 
 
 def secret(byte: bytes) -> str:
@@ -20,7 +21,7 @@ def test_a_sealed_key_opens_as_it_was() -> None:
     """It signs as before."""
     key = generate(NOW)
     vault = KeyVault(secret(b"a"))
-    opened = vault.open(key.id, key.public, vault.seal(key), NOW)
+    opened = vault.open(key.id, key.public, vault.seal(key), TIMES, vault.name)
     assert opened.key.as_dict(private=True) == key.key.as_dict(private=True)
 
 
@@ -29,9 +30,21 @@ def test_a_sealed_key_does_not_open_with_another_secret_or_under_another_id() ->
     key = generate(NOW)
     sealed = KeyVault(secret(b"a")).seal(key)
     with pytest.raises(WrongSecretError, match=key.id):
-        KeyVault(secret(b"b")).open(key.id, key.public, sealed, NOW)
+        KeyVault(secret(b"b")).open(key.id, key.public, sealed, TIMES, "")
     with pytest.raises(WrongSecretError, match="another"):
-        KeyVault(secret(b"a")).open("another", key.public, sealed, NOW)
+        KeyVault(secret(b"a")).open("another", key.public, sealed, TIMES, "")
+
+
+def test_a_key_that_an_earlier_secret_sealed_opens_while_that_is_known() -> None:
+    """So that a secret can be replaced without ending a session."""
+    key = generate(NOW)
+    earlier = KeyVault(secret(b"a"))
+    sealed = earlier.seal(key)
+    both = KeyVault(secret(b"b"), [secret(b"a")])
+    assert both.open(key.id, key.public, sealed, TIMES, earlier.name).public == key.public
+    assert both.name == KeyVault(secret(b"b")).name != earlier.name
+    with pytest.raises(WrongSecretError, match="PREVIOUS"):
+        KeyVault(secret(b"b")).open(key.id, key.public, sealed, TIMES, earlier.name)
 
 
 def test_a_sealed_key_does_not_contain_the_private_key() -> None:
