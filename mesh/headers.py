@@ -9,6 +9,9 @@ IDEMPOTENCY_KEY = "idempotency-key"
 CLAIMS = "x-ordermesh-claims"
 """The payload of the end user's verified JWT, base64url. Believed from those that an intention lets act for users."""
 
+SESSION_COOKIE = "ordermesh_session"
+"""The cookie in which browsers may carry the access token instead of a header that a script would have to set."""
+
 TRACEPARENT = "traceparent"
 """W3C Trace Context."""
 
