@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from psycopg.errors import CheckViolation
 
 from services.common import events
+from services.common.conditions import where
 from services.common.database import Connection, Database, Values
 from services.common.ids import new_id
 from services.inventory.domain import reservation as rules
@@ -68,14 +69,15 @@ SELECT count(*) FROM claimed
 """  # noqa: S608 - constants only
 _PAGE = f"""
 {records.SELECT} WHERE r.id IN (
-    SELECT id FROM reservations p
-    WHERE (CAST(%(order_id)s AS uuid) IS NULL OR order_id = CAST(%(order_id)s AS uuid))
-        AND (CAST(%(state)s AS text) IS NULL OR state = %(state)s)
-        AND (NOT %(backordered)s OR id IN (SELECT reservation_id FROM allocations WHERE allocations.backordered > 0))
-        AND (CAST(%(after)s AS uuid) IS NULL OR id < CAST(%(after)s AS uuid))
-    ORDER BY id DESC LIMIT %(limit)s
+    SELECT id FROM reservations {{where}} ORDER BY id DESC LIMIT %(limit)s
 ) GROUP BY r.id ORDER BY r.id DESC
 """  # noqa: S608 - constants only
+_FILTERS = {
+    "order_id": "order_id = CAST(%(order_id)s AS uuid)",
+    "state": "state = %(state)s",
+    "backordered": "id IN (SELECT reservation_id FROM allocations WHERE allocations.backordered > 0)",
+    "after": "id < CAST(%(after)s AS uuid)",
+}
 _OVERDUE = """
 UPDATE reservations SET lease_until = now() + %(lease)s WHERE id IN (
     SELECT id FROM reservations
@@ -130,8 +132,15 @@ class ReservationStore:
         self, *, order_id: str | None, state: str | None, backordered: bool, after: str | None, limit: int
     ) -> list[Reservation]:
         """Read reservations, newest first, after the id of one."""
-        values = {"order_id": order_id, "state": state, "backordered": backordered, "after": after, "limit": limit}
-        return [records.from_row(row) for row in await self._database.rows(_PAGE, values)]
+        values = {
+            "order_id": order_id,
+            "state": state,
+            "backordered": backordered or None,
+            "after": after,
+            "limit": limit,
+        }
+        page = _PAGE.format(where=where(_FILTERS, values))
+        return [records.from_row(row) for row in await self._database.rows(page, values)]
 
     async def release(
         self, order_id: str, lines: Sequence[AskedLine] = (), request: Request | None = None

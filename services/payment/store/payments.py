@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.common import events
+from services.common.conditions import where
 from services.common.database import Connection, Database
 from services.common.ids import new_id
 from services.common.money import Money
@@ -73,12 +74,12 @@ WHERE (CAST(%(payment_id)s AS uuid) IS NULL OR d.payment_id = CAST(%(payment_id)
   AND (CAST(%(after)s AS uuid) IS NULL OR d.id < CAST(%(after)s AS uuid))
 ORDER BY d.id DESC LIMIT %(limit)s
 """
-_PAGE = """
-WHERE (CAST(%(owner)s AS uuid) IS NULL OR p.customer_id = CAST(%(owner)s AS uuid))
-  AND (CAST(%(order_id)s AS uuid) IS NULL OR p.order_id = CAST(%(order_id)s AS uuid))
-  AND (CAST(%(after)s AS uuid) IS NULL OR p.id < CAST(%(after)s AS uuid))
-ORDER BY p.id DESC LIMIT %(limit)s
-"""
+_PAGE = {
+    "owner": "p.customer_id = CAST(%(owner)s AS uuid)",
+    "order_id": "p.order_id = CAST(%(order_id)s AS uuid)",
+    "after": "p.id < CAST(%(after)s AS uuid)",
+}
+_NEWEST = "ORDER BY p.id DESC LIMIT %(limit)s"
 _ADD_OPERATION = """
 INSERT INTO operations (id, payment_id, kind, amount, request_id, final)
 VALUES (CAST(%(id)s AS uuid), CAST(%(payment_id)s AS uuid), %(kind)s, %(amount)s, %(request_id)s, %(final)s)
@@ -172,7 +173,8 @@ class PaymentStore:
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Payment]:
         """Read payments, newest first, that pass the filters owner and order_id, where given."""
         async with self._database.autocommit() as connection:
-            return await rows.payments(connection, _PAGE, {**filters, "after": after, "limit": limit})
+            values = {**filters, "after": after, "limit": limit}
+            return await rows.payments(connection, where(_PAGE, values) + _NEWEST, values)
 
     async def disputes(
         self, payment_id: str | None, after: str | None, limit: int, reference: str | None = None
