@@ -126,11 +126,14 @@ def _report(times: Times, sizes: tuple[int, int], slowest: Sequence[Sequence[str
             )
         )
     headings = ("", f"p50 of {few:,}", f"of {many:,}", f"p95 of {few:,}", f"of {many:,}", "p95, times", "calls")
+    introduction = (
+        f"Times in ms of what the services do to their databases, {CALLERS} callers. The goal: p95 grows no more than"
+        f" {GOAL} times from {few:,} orders to {many:,}."
+    )
     return "\n\n".join(
         (
             "# Growth",
-            f"Times in ms of what the services do to their databases, {CALLERS} callers. The goal: p95 grows no more than"
-            + f" {GOAL} times from {few:,} orders to {many:,}.",
+            introduction,
             "\n".join(f"- {name}: {value}" for name, value in facts.items()),
             table(headings, rows),
             f"The slowest statements with {many:,} orders, mean ms inside PostgreSQL:",

@@ -95,7 +95,7 @@ def fill(postgres: Postgres, count: int) -> None:
         "count": count,
         "customers": max(count // ORDERS_EACH, 1),
         "skus": SKUS,
-        "payload": random.randbytes(PAYLOAD_BYTES),  # noqa: S311 - as bad to compress as the real ones
+        "payload": random.randbytes(PAYLOAD_BYTES),
     }
     for service, statements in (("order", _ORDERS), ("inventory", _RESERVATIONS), ("payment", _PAYMENTS)):
         with postgres.superuser(service) as connection:
