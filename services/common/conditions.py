@@ -1,15 +1,26 @@
-"""A WHERE of those conditions that are asked for.
+"""On what a change depends: the contract's field `etag`, or the header `If-Match` (RFC 9110, section 13.1.1)."""
 
-Not `(%(x)s IS NULL OR x = %(x)s)`: PostgreSQL keeps one plan for a prepared statement, and one that has to serve with
-and without a condition can use no index for it. Of a million orders, a customer's ten would be looked for one by one.
-"""
+import re
 
-from collections.abc import Mapping
+from mesh import errors
 
-from services.common.connection import Values
+ANY = "*"
+_TAG = re.compile(r'"(?P<quoted>[\x21\x23-\x7e]+)"|(?P<bare>[\w.-]+)')
 
 
-def where(conditions: Mapping[str, str], values: Values) -> str:
-    """Write the conditions, by the name of the value that each is about, whose value is not None."""
-    asked = [condition for name, condition in conditions.items() if values[name] is not None]
-    return f"WHERE {' AND '.join(asked)} " if asked else ""
+def expected_etag(field: str, header: str | None) -> str:
+    """Return the etag that must still hold, or "" for any. Raises InvalidArgument when it cannot be told."""
+    if not header or header.strip() == ANY:
+        return field
+    tag = _TAG.fullmatch(header.strip())
+    if tag is None:
+        raise _refused("If-Match holds one etag, in quotes, as it was in the field `etag`", "IF_MATCH_INVALID")
+    named = tag["quoted"] or tag["bare"]
+    if field and field != named:
+        raise _refused("etag and the header If-Match differ", "IF_MATCH_MISMATCH")
+    return named
+
+
+def _refused(message: str, reason: str) -> errors.InvalidArgument:
+    violation = errors.FieldViolation("etag", "send one of the two, or the same value in both")
+    return errors.InvalidArgument(message, reason=reason, violations=[violation])

@@ -8,8 +8,8 @@ from typing import Any
 from psycopg import IntegrityError
 
 from services.common import events
-from services.common.conditions import where
 from services.common.database import Connection, Database, Row
+from services.common.filters import where
 from services.notification.domain import (
     Attempt,
     Channel,

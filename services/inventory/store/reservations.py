@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from psycopg.errors import CheckViolation
 
 from services.common import events
-from services.common.conditions import where
 from services.common.database import Connection, Database, Values
+from services.common.filters import where
 from services.common.ids import new_id
 from services.inventory.domain import reservation as rules
 from services.inventory.domain.errors import CommitNotFound, OutOfStock, ReservationSettled

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.common import events
-from services.common.conditions import where
 from services.common.database import Database, Values
 from services.common.events import StoredEvent
+from services.common.filters import where
 from services.order.changes import Asked, Key
 from services.order.domain.errors import OrderChanged, OrderNotFound
 from services.order.domain.order import Order

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.common import events
-from services.common.conditions import where
 from services.common.database import Connection, Database
+from services.common.filters import where
 from services.common.ids import new_id
 from services.common.money import Money
 from services.payment.adapters.gateway import Done, Refused

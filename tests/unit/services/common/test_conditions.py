@@ -1,16 +1,40 @@
-"""A WHERE of those conditions that are asked for."""
+"""A change may depend on an etag, which a field names or a header, and both must agree."""
 
-from services.common.conditions import where
+import pytest
 
-CONDITIONS = {"owner": "owner = %(owner)s", "after": "id < %(after)s"}
-
-
-def test_what_is_not_asked_for_is_no_condition() -> None:
-    """Nothing asked for, no WHERE at all."""
-    assert where(CONDITIONS, {"owner": None, "after": None}) == ""
-    assert where(CONDITIONS, {"owner": "eve", "after": None}) == "WHERE owner = %(owner)s "
+from mesh import errors
+from services.common.conditions import expected_etag
 
 
-def test_all_that_are_asked_for_must_hold() -> None:
-    """Also for values that count as false."""
-    assert where(CONDITIONS, {"owner": "", "after": 0}) == "WHERE owner = %(owner)s AND id < %(after)s "
+@pytest.mark.parametrize(
+    ("field", "header", "etag"),
+    [
+        ("5", None, "5"),
+        ("", '"5"', "5"),
+        ("", "5", "5"),
+        ("5", '"5"', "5"),
+        ("", ' "a-b" ', "a-b"),
+        ("", "*", ""),
+        ("5", "*", "5"),
+        ("", "", ""),
+        ("", None, ""),
+    ],
+)
+def test_either_source_gives_the_etag(field: str, header: str | None, etag: str) -> None:
+    """Without any, or with `*`, every state will do."""
+    assert expected_etag(field, header) == etag
+
+
+def test_two_different_etags_are_refused() -> None:
+    """Nobody can say which one was meant."""
+    with pytest.raises(errors.InvalidArgument) as refusal:
+        expected_etag("5", '"6"')
+    assert refusal.value.reason == "IF_MATCH_MISMATCH"
+
+
+@pytest.mark.parametrize("header", ['W/"5"', '"5", "6"', '"5', '""', "a b"])
+def test_what_is_no_single_strong_etag_is_refused(header: str) -> None:
+    """A weak one never matches, and of a list nobody can say which one was seen."""
+    with pytest.raises(errors.InvalidArgument) as refusal:
+        expected_etag("", header)
+    assert refusal.value.reason == "IF_MATCH_INVALID"
