@@ -127,14 +127,14 @@ async def restartable(binary: Path, edge: Edge) -> AsyncIterator[Process]:
 
 
 @contextlib.asynccontextmanager
-async def envoy(binary: Path, edge: Edge) -> AsyncIterator[None]:
+async def envoy(binary: Path, edge: Edge) -> AsyncIterator[Process]:
     """Run it, from the moment it listens."""
     options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", *FLUSH)
     process = await Process.start(edge.log, binary, "-c", edge.options.files.bootstrap, *options)
     try:
         await eventually(lambda: listens(edge.options.ports.http) or not process.running)
         assert process.running, edge.log.read_text()[-2000:]
-        yield
+        yield process
     finally:
         await process.stop()
 
