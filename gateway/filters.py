@@ -5,7 +5,7 @@ The transcoder comes last: everything before it sees REST as the client sent it,
 
 from urllib.parse import urlsplit
 
-from gateway import rates, tokens
+from gateway import oauth, rates, tokens
 from gateway.envoy import TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
 
@@ -46,6 +46,7 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         _body_limit(settings.limits.max_body_bytes),
         *(_compressor(kind, library) for kind, library in (("gzip", "Gzip"), ("brotli", "Brotli"))),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
+        oauth.reply_filter(),
         transcoder(options, print_defaults=True),
         router(),
     ]

@@ -9,6 +9,12 @@ IDEMPOTENCY_KEY = "idempotency-key"
 CLAIMS = "x-ordermesh-claims"
 """The payload of the end user's verified JWT, base64url. Believed from those that an intention lets act for users."""
 
+AUTHORIZATION = "x-ordermesh-authorization"
+"""The header Authorization as it came, for methods that judge it themselves; all others never see it."""
+
+REPLY_STATUS = "x-ordermesh-status"
+"""The HTTP status that such a method wants its reply to have."""
+
 TRACEPARENT = "traceparent"
 """W3C Trace Context."""
 

@@ -6,15 +6,22 @@ from datetime import UTC, datetime, timedelta
 from joserfc.errors import SecurityWarning
 
 from mesh import server
+from mesh.contract import Contract
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
+from ordermesh.auth.v1 import oauth_service_pb2_grpc as oauth_grpc
+from ordermesh.auth.v1 import role_service_pb2_grpc as role_grpc
+from ordermesh.auth.v1 import service_account_service_pb2_grpc as service_account_grpc
 from services.auth.accounts import Accounts, FirstAdmin
 from services.auth.keyring import KeyRing
 from services.auth.keys import KeyVault
 from services.auth.mint import Mint
+from services.auth.oauth import OAuth
 from services.auth.passwords import Passwords
-from services.auth.service import AuthService
+from services.auth.roles import Roles
+from services.auth.service import AuthService, OAuthService, RoleService, ServiceAccountService
+from services.auth.service_accounts import ServiceAccounts
 from services.auth.settings import AuthSettings
-from services.auth.store import AuthStore, KeyStore
+from services.auth.store import AuthStore, KeyStore, RevocationStore, RoleStore, ServiceAccountStore
 from services.auth.tokens import TokenIssuer
 from services.common.database import Database
 from services.common.ids import new_id
@@ -49,6 +56,29 @@ async def build(app: server.Application) -> None:
         AuthService(accounts, keys, store, lifetime),
         auth_grpc.add_AuthServiceServicer_to_server,
         "ordermesh.auth.v1.AuthService",
+    )
+    serve_machines(app, database, mint, settings.issuer)
+
+
+def serve_machines(app: server.Application, database: Database, mint: Mint, issuer: str) -> None:
+    """Serve what is for programs and admins: roles, service accounts, OAuth 2."""
+    known = Contract.load().permissions
+    roles, accounts = RoleStore(database), ServiceAccountStore(database)
+    clients = ServiceAccounts(accounts, known, now, new_id)
+    app.serve(
+        RoleService(Roles(roles, known), roles),
+        role_grpc.add_RoleServiceServicer_to_server,
+        "ordermesh.auth.v1.RoleService",
+    )
+    app.serve(
+        ServiceAccountService(clients, accounts, now),
+        service_account_grpc.add_ServiceAccountServiceServicer_to_server,
+        "ordermesh.auth.v1.ServiceAccountService",
+    )
+    app.serve(
+        OAuthService(OAuth(clients, mint, RevocationStore(database)), issuer, sorted(known)),
+        oauth_grpc.add_OAuthServiceServicer_to_server,
+        "ordermesh.auth.v1.OAuthService",
     )
 
 

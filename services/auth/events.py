@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from google.protobuf.message import Message
+
 from ordermesh.auth.v1 import auth_events_pb2, auth_pb2
-from services.auth.domain import User
+from services.auth.domain import RoleDefinition, User
+from services.auth.domain.service_accounts import ServiceAccount
 from services.auth.keys import ALGORITHM, SigningKey
 from services.common.events import EventRecord
 from services.common.protobuf import timestamp_to_proto
@@ -26,6 +29,86 @@ def signing_key_created(key_id: str, sign_time: datetime) -> EventRecord:
 def signing_key_deleted(key_id: str) -> EventRecord:
     """Return the event of a key that nobody needs any more."""
     return EventRecord("signing_key", key_id, 2, auth_events_pb2.SigningKeyDeleted(key_id=key_id))
+
+
+def role_created(role: RoleDefinition) -> EventRecord:
+    """Return the event of a new role."""
+    message = auth_events_pb2.RoleCreated(name=role.name, permissions=sorted(role.permissions))
+    return EventRecord("role", role.id, role.version, message)
+
+
+def role_updated(role: RoleDefinition) -> EventRecord:
+    """Return the event of a role that was changed."""
+    message = auth_events_pb2.RoleUpdated(name=role.name, permissions=sorted(role.permissions))
+    return EventRecord("role", role.id, role.version, message)
+
+
+def role_deleted(role: RoleDefinition) -> EventRecord:
+    """Return the event of a role that is gone; `role` is how it was."""
+    return EventRecord("role", role.id, role.version + 1, auth_events_pb2.RoleDeleted(name=role.name))
+
+
+def access_token_revoked(token_id: str, subject: str) -> EventRecord:
+    """Return the event of a token that was revoked."""
+    message = auth_events_pb2.AccessTokenRevoked(token_id=token_id, subject=subject)
+    return EventRecord("access_token", token_id, 1, message)
+
+
+def service_account_created(account: ServiceAccount) -> EventRecord:
+    """Return the event of a new account."""
+    message = auth_events_pb2.ServiceAccountCreated(
+        service_account_id=account.id, roles=account.roles, permissions=account.permissions
+    )
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_updated(account: ServiceAccount) -> EventRecord:
+    """Return the event of an account that was changed."""
+    message = auth_events_pb2.ServiceAccountUpdated(
+        service_account_id=account.id, roles=account.roles, permissions=account.permissions
+    )
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_secret_rotated(account: ServiceAccount, secret_id: str, expire_time: datetime) -> EventRecord:
+    """Return the event of a new secret; the one before expires."""
+    message = auth_events_pb2.ServiceAccountSecretRotated(
+        service_account_id=account.id, secret_id=secret_id, previous_expire_time=timestamp_to_proto(expire_time)
+    )
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_locked(account: ServiceAccount) -> EventRecord:
+    """Return the event of an account that was locked out, or let in again."""
+    if account.disable_time is None:
+        message: Message = auth_events_pb2.ServiceAccountEnabled(service_account_id=account.id)
+    else:
+        message = auth_events_pb2.ServiceAccountDisabled(service_account_id=account.id)
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_deleted(account: ServiceAccount) -> EventRecord:
+    """Return the event of an account that is gone; `account` is how it was."""
+    message = auth_events_pb2.ServiceAccountDeleted(service_account_id=account.id)
+    return _of_account(account.id, account.version + 1, message)
+
+
+def service_account_token_issued(account_id: str, version: int, token_id: str, secret_id: str) -> EventRecord:
+    """Return the event of a token; it is not in it."""
+    message = auth_events_pb2.ServiceAccountTokenIssued(
+        service_account_id=account_id, token_id=token_id, secret_id=secret_id
+    )
+    return _of_account(account_id, version, message)
+
+
+def service_account_authentication_failed(account_id: str, version: int, reason: str) -> EventRecord:
+    """Return the event of somebody who could not prove to be the account."""
+    message = auth_events_pb2.ServiceAccountAuthenticationFailed(service_account_id=account_id, reason=reason)
+    return _of_account(account_id, version, message)
+
+
+def _of_account(account_id: str, version: int, message: Message) -> EventRecord:
+    return EventRecord("service_account", account_id, version, message)
 
 
 def user_to_proto(user: User) -> auth_pb2.User:

@@ -1,6 +1,9 @@
 """All SQL of the auth service: one module for each kind of thing that is kept."""
 
 from services.auth.store.keys import KeyStore
+from services.auth.store.revocations import RevocationStore
+from services.auth.store.roles import RoleStore
+from services.auth.store.service_accounts import ServiceAccountStore
 from services.auth.store.users import Account, AuthStore
 
-__all__ = ["Account", "AuthStore", "KeyStore"]
+__all__ = ["Account", "AuthStore", "KeyStore", "RevocationStore", "RoleStore", "ServiceAccountStore"]
