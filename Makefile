@@ -74,6 +74,7 @@ lint: proto xds ## ruff, mypy --strict, import walls, dependencies, buf, no mach
 	tools/breaking.sh
 	$(PYTHON) tools/check_committed.py
 	$(PYTHON) tools/order_states.py --check
+	$(MAKE) edge-config A=--validate
 
 .PHONY: test-unit
 test-unit: proto xds ## Unit tests: no server, seconds
@@ -87,7 +88,12 @@ test: lint ## Everything: lint, then unit, contract, integration and end-to-end 
 .PHONY: chaos
 chaos: proto xds ## Kills, hangs, outages and rotations under load: a quarter of an hour; figures in build/chaos.json
 	$(PYTHON) -m deploy.native install
-	$(PYTHON) -m pytest tests/chaos $(A)
+	$(PYTHON) -m pytest tests/chaos --ignore=tests/chaos/soak $(A)
+
+.PHONY: soak
+soak: proto xds ## Orders and all that becomes of them while programs die at random, then the audit: make soak [m=10] [seed=1]; figures in build/soak.json
+	$(PYTHON) -m deploy.native install
+	ORDERMESH_SOAK_MINUTES=$(m) ORDERMESH_SOAK_SEED=$(seed) $(PYTHON) -m pytest tests/chaos/soak $(A)
 
 .PHONY: docs
 docs: proto xds ## Write the contract reference and the event catalogue into build/docs/, draw the states of an order

@@ -4,6 +4,7 @@ from gateway.clusters import CONTROL_PLANE, clusters
 from gateway.envoy import Json, extension, socket
 from gateway.listeners import listeners
 from gateway.options import Options
+from gateway.virtual_host import route_configuration
 from mesh.headers import EDGE
 
 # Envoy opens its listeners once it knows its clusters, or after this: it answers 503 rather than nothing.
@@ -23,6 +24,11 @@ def render(options: Options) -> Json:
         "dynamic_resources": {"ads_config": _control_plane(), "cds_config": _from_control_plane()},
         "overload_manager": _overload(options),
     }
+
+
+def render_routes(options: Options) -> Json:
+    """Build what Envoy reads the routes from; the JSON of envoy.service.discovery.v3.DiscoveryResponse."""
+    return {"resources": [route_configuration(options)]}
 
 
 def _node(options: Options) -> Json:

@@ -3,19 +3,30 @@
 The transcoder comes last: everything before it sees REST as the client sent it, so refusals do too.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gateway import oauth, rates, tokens
-from gateway.envoy import TYPE_PREFIX, Json, header, http_filter, typed
+from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
+from mesh.headers import SESSION_COOKIE
 
 # What a client may call its request; anything else is replaced. UUIDs and the usual trace ids fit.
 REQUEST_ID = "[A-Za-z0-9][A-Za-z0-9._~+/=-]{0,127}"
 # Only the edge may say these: who calls, and how Envoy treats a call.
 RESERVED_PREFIXES = ("x-ordermesh-", "x-envoy-")
+# A session's cookie among others, however they are joined.
+SESSION = f"(?s).*{SESSION_COOKIE}=.*"
+ALT_SVC_SECONDS = 86_400
 HEALTH_PATH = "/healthz"
 COMPRESSED = ("application/json", "text/html", "text/css", "text/javascript")
 COMPRESSED_BYTES = 256
+# Where a client takes several alike, as browsers do, it gets the one that costs least for what it saves.
+PREFERRED = "zstd"
+COMPRESSOR = "envoy.filters.http.compressor"
+COMPRESSORS = {"gzip": "Gzip", "brotli": "Brotli", "zstd": "Zstd"}
+# Envoy's names for what RateLimit headers say (draft-ietf-httpapi-ratelimit-headers-03).
+RATE_HEADERS = ("limit", "remaining", "reset")
 
 # The API answers JSON, which no browser should take for anything else, nor keep.
 SECURITY_HEADERS = {
@@ -34,17 +45,17 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
     """Build the chain of a listener; `secure` when it speaks https."""
     settings = options.settings
     return [
-        _headers(settings.security.hsts_seconds if secure else 0),
+        _headers(_told(options, secure=secure)),
         _request_id(),
         http_filter("cors", "cors.v3.Cors"),
         http_filter("grpc_web", "grpc_web.v3.GrpcWeb"),
         _health(),
         tokens.token_filter(options),
         tokens.permission_filter(),
-        rates.rate_filter(settings),
+        rates.rate_filter(),
         _csrf(settings.cors.origins),
         _body_limit(settings.limits.max_body_bytes),
-        *(_compressor(kind, library) for kind, library in (("gzip", "Gzip"), ("brotli", "Brotli"))),
+        *(_compressor(kind, library) for kind, library in COMPRESSORS.items()),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
         oauth.reply_filter(),
         transcoder(options, print_defaults=True),
@@ -75,17 +86,28 @@ def transcoder(options: Options, *, print_defaults: bool) -> Json:
     )
 
 
-def _headers(hsts_seconds: int) -> Json:
+def _told(options: Options, *, secure: bool) -> dict[str, str]:
+    """Say what every reply tells browsers; over an encrypted connection also that there is HTTP/3."""
+    hsts = options.settings.security.hsts_seconds
+    told = SECURITY_HEADERS | ({"alt-svc": f'h3=":{options.ports.https}"; ma={ALT_SVC_SECONDS}'} if secure else {})
+    return told | ({"strict-transport-security": f"max-age={hsts}"} if secure and hsts else {})
+
+
+def _headers(sent: Mapping[str, str]) -> Json:
     """Take away what a client may not say, and tell browsers how to treat the reply."""
-    sent = SECURITY_HEADERS | ({"strict-transport-security": f"max-age={hsts_seconds}"} if hsts_seconds else {})
     removed = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in RESERVED_PREFIXES]
     added = [{"append": header(name, value, "ADD_IF_ABSENT")} for name, value in sent.items()]
     hidden = [{"remove": name} for name in INTERNAL_HEADERS]
+    renamed = [step for name in RATE_HEADERS for step in _renamed(f"x-ratelimit-{name}", f"ratelimit-{name}")]
     return http_filter(
         "header_mutation",
         "header_mutation.v3.HeaderMutation",
-        mutations={"request_mutations": removed, "response_mutations": [*hidden, *added]},
+        mutations={"request_mutations": removed, "response_mutations": [*hidden, *renamed, *added]},
     )
+
+
+def _renamed(old: str, new: str) -> tuple[Json, Json]:
+    return {"append": header(new, f"%RESP({old})%")}, {"remove": old}
 
 
 def _request_id() -> Json:
@@ -95,7 +117,7 @@ def _request_id() -> Json:
         "header_mutation.v3.HeaderMutation",
         mutations={"request_mutations": [{"append": header("x-request-id", "%UNIQUE_ID%")}]},
     )
-    return _skipped_when("envoy.filters.http.request_id", fresh, "x-request-id", REQUEST_ID)
+    return _unless("envoy.filters.http.request_id", fresh, _matches("x-request-id", REQUEST_ID))
 
 
 def _health() -> Json:
@@ -105,7 +127,7 @@ def _health() -> Json:
 
 
 def _csrf(origins: tuple[str, ...]) -> Json:
-    """Refuse foreign pages where a cookie is sent. Nothing of ours sets one, but a proxy in front may use them."""
+    """Refuse foreign pages where the cookie of a session is sent, which browsers do without being asked."""
     allowed = [{"exact": urlsplit(origin).netloc} for origin in origins]
     policy = http_filter(
         "csrf",
@@ -113,16 +135,22 @@ def _csrf(origins: tuple[str, ...]) -> Json:
         filter_enabled={"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
         additional_origins=allowed,
     )
-    return _skipped_when("envoy.filters.http.csrf", policy, "cookie", "", absent=True)
+    return _unless("envoy.filters.http.csrf", policy, {"not_matcher": _matches("cookie", SESSION)})
 
 
 def _body_limit(largest: int) -> Json:
     return http_filter("body_size_limit", "body_size_limit.v3.BodySizeLimit", max_request_bytes=largest)
 
 
+def uncompressed() -> Json:
+    """Give the filter settings of a route whose replies hold secrets: the length of what is packed tells of them."""
+    per_route = typed(f"{HTTP_FILTERS}compressor.v3.CompressorPerRoute", disabled=True)
+    return {f"{COMPRESSOR}.{kind}": per_route for kind in COMPRESSORS}
+
+
 def _compressor(kind: str, library: str) -> Json:
     return {
-        "name": f"envoy.filters.http.compressor.{kind}",
+        "name": f"{COMPRESSOR}.{kind}",
         "typed_config": typed(
             "envoy.extensions.filters.http.compressor.v3.Compressor",
             response_direction_config={
@@ -131,6 +159,7 @@ def _compressor(kind: str, library: str) -> Json:
                     "content_type_matcher": [{"prefix": each} for each in COMPRESSED],
                 }
             },
+            choose_first=kind == PREFERRED,
             compressor_library={
                 "name": kind,
                 "typed_config": typed(f"envoy.extensions.compression.{kind}.compressor.v3.{library}"),
@@ -139,20 +168,10 @@ def _compressor(kind: str, library: str) -> Json:
     }
 
 
-def _skipped_when(name: str, inner: Json, header_name: str, regex: str, *, absent: bool = False) -> Json:
-    """Wrap a filter so that it is skipped when a header matches as a whole, or when it is `absent`."""
-    read = typed("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=header_name)
-    predicate: Json = {
-        "single_predicate": {
-            "input": {"name": header_name, "typed_config": read},
-            "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+" if absent else regex}},
-        }
-    }
+def _unless(name: str, inner: Json, predicate: Json) -> Json:
+    """Wrap a filter so that it is skipped when the predicate holds."""
     skip = {"name": "skip", "typed_config": typed("envoy.extensions.filters.common.matcher.action.v3.SkipFilter")}
-    matcher = {
-        "predicate": {"not_matcher": predicate} if absent else predicate,
-        "on_match": {"action": skip},
-    }
+    matcher = {"predicate": predicate, "on_match": {"action": skip}}
     return {
         "name": name,
         "typed_config": {
@@ -160,4 +179,15 @@ def _skipped_when(name: str, inner: Json, header_name: str, regex: str, *, absen
             "extension_config": inner,
             "xds_matcher": {"matcher_list": {"matchers": [matcher]}},
         },
+    }
+
+
+def _matches(header_name: str, regex: str) -> Json:
+    """Match a request header as a whole."""
+    read = typed("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=header_name)
+    return {
+        "single_predicate": {
+            "input": {"name": header_name, "typed_config": read},
+            "value_match": {"safe_regex": {"google_re2": {}, "regex": regex}},
+        }
     }

@@ -7,6 +7,11 @@ GENERATOR := $(CACHE)/protoc-gen-openapi-$(GENERATOR_VERSION)/protoc-gen-openapi
 routes: proto xds ## Every REST route with who may call it, its deadline, retries and rate
 	@$(PYTHON) -m gateway routes
 
+.PHONY: edge-config
+edge-config: proto xds ## What Envoy is told, made from the contracts and gateway/edge.toml (A=--validate has Envoy judge it)
+	@$(PYTHON) -m deploy.native install envoy protoc-gen-openapi >/dev/null
+	@$(PYTHON) -m deploy.native edge-config $(A)
+
 .PHONY: openapi
 openapi: proto xds ## Describe the REST API in build/openapi.json, as the edge serves it at /openapi.json
 	@[ -x $(GENERATOR) ] || $(PYTHON) -m deploy.native install protoc-gen-openapi

@@ -8,6 +8,7 @@ from mesh.contract import Contract
 
 BOOTSTRAP = "bootstrap.json"
 OPENAPI = "openapi.json"
+ROUTES = "routes.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,11 @@ class Files:
     def bootstrap(self) -> Path:
         """The configuration itself."""
         return self.folder / BOOTSTRAP
+
+    @property
+    def routes(self) -> Path:
+        """The routes, which all listeners share."""
+        return self.folder / ROUTES
 
     @property
     def openapi(self) -> Path:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from gateway.bootstrap import render
+from gateway.bootstrap import render, render_routes
 from gateway.openapi import describe
 from gateway.options import Options
 from gateway.pages import FILES, PAGE_FOLDER
@@ -23,6 +23,7 @@ def write(options: Options, *, generator: Path) -> tuple[str, ...]:
         **{files.folder / name: (PAGE_FOLDER / name).read_text(encoding="utf-8") for name in FILES},
         **{sds.file_of(files.folder, name): _json(secret) for name, secret in sds.secrets(files.identity).items()},
         files.openapi: _json(describe(options.contract, generator=generator)),
+        files.routes: _json(render_routes(options)),
         files.bootstrap: _json(render(options)),
     }
     files.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)

@@ -3,18 +3,21 @@
 The ordinary allowance is counted by user, or by address for those without a token; the strict one, of calls that guess
 secrets, always by address.
 
-Both listeners count for themselves, so a user who divides calls between http and https has two allowances.
+The counts belong to the routes, which all listeners share: http, https and HTTP/3 draw from one allowance.
 """
 
-from gateway.envoy import Json, http_filter
+from gateway.envoy import Json, extension, typed
 from gateway.errors import TOKEN_FILTER
 from gateway.settings import EdgeSettings, Rate
 from gateway.tokens import claim
 from mesh import headers
 from mesh.contract import RateClass
 
+FILTER = "envoy.filters.http.local_ratelimit"
+MESSAGE = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 METADATA = "ordermesh"
 CLASS = "rate"
+STATS = "edge"
 # Buckets kept for each kind of client. With too few, a flood of addresses would give everybody fresh ones.
 BUCKETS = 10_000
 # The filter wants a bucket for calls that no descriptor matches, such as the API page: so large that it is none.
@@ -23,12 +26,16 @@ UNLIMITED = 4_000_000_000
 _ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 
 
-def rate_filter(settings: EdgeSettings) -> Json:
+def rate_filter() -> Json:
+    """Put counting in its place; what is counted is said by the routes."""
+    return extension(FILTER, MESSAGE, stat_prefix=STATS)
+
+
+def allowances(settings: EdgeSettings) -> Json:
     """Count calls and refuse those beyond the rate with 429 and Retry-After, or RESOURCE_EXHAUSTED over gRPC."""
-    return http_filter(
-        "local_ratelimit",
-        "local_ratelimit.v3.LocalRateLimit",
-        stat_prefix="edge",
+    return typed(
+        MESSAGE,
+        stat_prefix=STATS,
         filter_enabled=_ALWAYS,
         filter_enforced=_ALWAYS,
         token_bucket={"max_tokens": UNLIMITED, "tokens_per_fill": UNLIMITED, "fill_interval": "1s"},
@@ -83,7 +90,7 @@ def _allowances(settings: EdgeSettings) -> list[Json]:
 
 def _allowance(rate: Rate, *entries: Json) -> Json:
     bucket = {
-        "max_tokens": rate.requests,
+        "max_tokens": rate.burst,
         "tokens_per_fill": rate.requests,
         "fill_interval": f"{rate.seconds}s",
     }

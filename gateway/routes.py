@@ -9,6 +9,7 @@ from datetime import timedelta
 from gateway import oauth, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
+from gateway.filters import uncompressed
 from gateway.options import Options
 from gateway.pages import reply
 from gateway.paths import PathTemplate, query_regex
@@ -20,13 +21,15 @@ MARGIN = timedelta(milliseconds=250)
 GRPC = "application/grpc"
 # The transcoder would hand gRPC that comes on a REST path on as it is.
 NOT_GRPC = header_match("content-type", prefix=GRPC) | {"invert_match": True, "treat_missing_header_as_empty": True}
+# Whose replies hold tokens (BREACH, https://www.breachattack.com).
+SECRET = ("auth",)
 NOWHERE = "nowhere"
 
 
 def api_routes(options: Options) -> list[Json]:
     """Build all routes, in the order in which Envoy tries them."""
     methods = [each for each in options.contract.methods if each.access.kind is not AccessKind.INTERNAL]
-    return [_preflight(), *_grpc_routes(methods, options), *_rest_routes(methods, options)]
+    return [_preflight(), _packed(), *_grpc_routes(methods, options), *_rest_routes(methods, options)]
 
 
 def _preflight() -> Json:
@@ -36,6 +39,13 @@ def _preflight() -> Json:
         "match": {"prefix": "/", "headers": [header_match(":method", exact="OPTIONS"), *asked]},
         "route": {"cluster": NOWHERE, "cluster_not_found_response_code": "NOT_FOUND"},
     }
+
+
+def _packed() -> Json:
+    """Refuse compressed bodies: nothing is unpacked here, so that a few bytes can't become gigabytes."""
+    packed = {"name": "content-encoding", "string_match": {"exact": "identity"}, "invert_match": True}
+    words = "send the body without Content-Encoding"
+    return reply({"prefix": "/", "headers": [packed, NOT_GRPC]}, 415, words, {"accept-encoding": "identity"})
 
 
 def _grpc_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[Json]:
@@ -82,5 +92,5 @@ def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
             **idle,
             "retry_policy": retry_policy(method.idempotency, options.settings.retries),
         },
-        "typed_per_filter_config": tokens.demands(method.access),
+        "typed_per_filter_config": tokens.demands(method.access) | (uncompressed() if method.domain in SECRET else {}),
     }

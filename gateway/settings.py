@@ -20,17 +20,21 @@ class Limits(_Section):
     """What one client may ask of the edge at most."""
 
     max_body_bytes: PositiveInt
+    max_header_kilobytes: PositiveInt
+    max_headers: PositiveInt
     max_connections: PositiveInt
+    handshake_seconds: PositiveInt
     headers_seconds: PositiveInt
     request_seconds: PositiveInt
     idle_seconds: PositiveInt
 
 
 class Rate(_Section):
-    """So many requests in so many seconds."""
+    """So many requests in so many seconds, and `burst` of them at once after a quiet time."""
 
     requests: PositiveInt
     seconds: PositiveInt
+    burst: PositiveInt
 
 
 class Tokens(_Section):

@@ -56,6 +56,7 @@ def _provider(options: Options) -> Json:
         "remote_jwks": _keys(options),
         "jwt_cache_config": {"jwt_cache_size": KNOWN_TOKENS},
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        "from_cookies": [headers.SESSION_COOKIE],
         "forward": False,
         "forward_payload_header": headers.CLAIMS,
         "payload_in_metadata": PAYLOAD,

@@ -40,6 +40,9 @@ class Caller:
         return self.unrestricted or (bool(self.user_id) and self.user_id == owner_id)
 
 
+NOBODY = Caller()
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call being served, or background work. `deadline` is a moment of time.monotonic(); None means no limit.
@@ -60,8 +63,8 @@ class Call:
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
-_NOBODY = Call(request_id="", caller=Caller())
-_current: ContextVar[Call] = ContextVar("ordermesh_call", default=_NOBODY)
+_NO_CALL = Call(request_id="", caller=NOBODY)
+_current: ContextVar[Call] = ContextVar("ordermesh_call", default=_NO_CALL)
 
 
 def current() -> Call:

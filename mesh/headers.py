@@ -15,6 +15,9 @@ AUTHORIZATION = "x-ordermesh-authorization"
 REPLY_STATUS = "x-ordermesh-status"
 """The HTTP status that such a method wants its reply to have."""
 
+SESSION_COOKIE = "ordermesh_session"
+"""The cookie in which browsers may carry the access token instead of a header that a script would have to set."""
+
 TRACEPARENT = "traceparent"
 """W3C Trace Context."""
 

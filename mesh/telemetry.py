@@ -5,12 +5,13 @@ import logging
 import sys
 from typing import Any
 
+import orjson
 import structlog
-from opentelemetry import trace
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from mesh import context
+from mesh.tracing import trace_id
 
 _LEVELS = logging.getLevelNamesMapping()
 
@@ -34,7 +35,7 @@ def configure_logging(level: str, service: str) -> None:
     structlog.configure(
         processors=[_threshold, *shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -50,12 +51,12 @@ def configure_logging(level: str, service: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.getLogger().level, force=True)
 
 
-_encode = json.JSONEncoder(default=repr).encode
-
-
-def _json(line: EventDict, **_: object) -> str:
-    """Write a line with an encoder made once: json.dumps makes one each time, which takes as long as the line."""
-    return _encode(line)
+def _json(line: EventDict, **_: object) -> bytes:
+    """Write a line; what UTF-8 or 64 bits can't hold costs more than a line as it should be."""
+    try:
+        return orjson.dumps(line, default=repr)
+    except TypeError:
+        return json.dumps(line, default=repr).encode()
 
 
 def set_log_level(level: str) -> None:
@@ -90,7 +91,6 @@ class _Stamp:
         if call.request_id:
             line.setdefault("request_id", call.request_id)
             line.setdefault("actor", call.caller.actor)
-        span = trace.get_current_span().get_span_context()
-        if span.is_valid:
-            line["trace_id"] = trace.format_trace_id(span.trace_id)
+        if present := trace_id():
+            line["trace_id"] = present
         return line

@@ -16,7 +16,7 @@ import grpc
 from mesh import context, errors, headers, metrics, status
 from mesh.budget import Budget
 from mesh.telemetry import get_logger
-from mesh.tracing import go_on_with, traceparent
+from mesh.tracing import going_on_with
 
 _log = get_logger("rpc")
 
@@ -45,13 +45,13 @@ class Visit:
             key: value for key, value in servicer_context.invocation_metadata() or () if isinstance(value, str)
         }
         self._request_id = self.metadata.get(headers.REQUEST_ID, "")[:LONGEST_REQUEST_ID] or context.new_request_id()
-        self._call = context.Call(self._request_id, context.Caller())
+        self._traceparent = going_on_with(self.metadata.get(headers.TRACEPARENT, ""))
+        self._call = context.Call(self._request_id, context.NOBODY, traceparent=self._traceparent)
 
     async def __aenter__(self) -> Self:
         """Begin; gRPC serves each call in a task of its own, so what is set here ends with it."""
         metrics.serving(self._method).inc()
         context.enter(self._call)
-        go_on_with(self.metadata.get(headers.TRACEPARENT, ""))
         self._context.set_trailing_metadata(((headers.REQUEST_ID, self._request_id),))
         if headers.PREVIOUS_ATTEMPTS not in self.metadata:
             self._retries.count()
@@ -80,7 +80,7 @@ class Visit:
             idempotency_key=self.metadata.get(headers.IDEMPOTENCY_KEY),
             method=self._method,
             claims=claims,
-            traceparent=traceparent(),
+            traceparent=self._traceparent,
         )
         context.enter(self._call)
         return self._call

@@ -26,6 +26,7 @@ MESH_NEEDS = (
     "opentelemetry-sdk",
     "opentelemetry-exporter-otlp-proto-grpc",
     "opentelemetry-instrumentation-grpc",
+    "orjson",
     "prometheus-client",
     "protobuf",
     "protovalidate",

@@ -6,6 +6,8 @@ every contract can be shown.
 
 import datetime as dt
 import itertools
+import math
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -137,16 +139,21 @@ def read(
 
 
 def follow(
-    client: Client, places: Sequence[TopicPartition], contracts: Contracts, *, for_s: float | None = None
+    client: Client,
+    places: Sequence[TopicPartition],
+    contracts: Contracts,
+    *,
+    for_s: float | None = None,
+    until: threading.Event | None = None,
 ) -> Iterator[Event]:
-    """Yield events from `places` on as they come, for `for_s` seconds or for ever.
+    """Yield events from `places` on as they come, for `for_s` seconds, `until` something happens, or for ever.
 
     A broker that goes away is waited for: an error of the connection is not the end of the events.
     """
-    deadline = None if for_s is None else time.monotonic() + for_s
+    deadline = math.inf if for_s is None else time.monotonic() + for_s
     with _reader(client) as consumer:
         consumer.assign(list(places))
-        while deadline is None or time.monotonic() < deadline:
+        while time.monotonic() < deadline and not (until and until.is_set()):
             message = consumer.poll(POLL_S)
             # Not `if message`: a message with an empty value has a length of 0.
             if message is not None and message.error() is None:

@@ -11,6 +11,7 @@ from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from ordermesh.auth.v1 import oauth_service_pb2_grpc as oauth_grpc
 from ordermesh.auth.v1 import role_service_pb2_grpc as role_grpc
 from ordermesh.auth.v1 import service_account_service_pb2_grpc as service_account_grpc
+from ordermesh.auth.v1 import user_admin_service_pb2_grpc as user_admin_grpc
 from services.auth.accounts import Accounts, FirstAdmin
 from services.auth.keyring import KeyRing
 from services.auth.keys import KeyVault
@@ -18,10 +19,10 @@ from services.auth.mint import Mint
 from services.auth.oauth import OAuth
 from services.auth.passwords import Passwords
 from services.auth.roles import Roles
-from services.auth.service import AuthService, OAuthService, RoleService, ServiceAccountService
+from services.auth.service import AuthService, OAuthService, RoleService, ServiceAccountService, UserAdminService
 from services.auth.service_accounts import ServiceAccounts
 from services.auth.settings import AuthSettings
-from services.auth.store import AuthStore, KeyStore, RevocationStore, RoleStore, ServiceAccountStore
+from services.auth.store import AuthStore, KeyStore, RevocationStore, RoleStore, ServiceAccountStore, UserAdminStore
 from services.auth.tokens import TokenIssuer
 from services.common.database import Database
 from services.common.ids import new_id
@@ -57,11 +58,16 @@ async def build(app: server.Application) -> None:
         auth_grpc.add_AuthServiceServicer_to_server,
         "ordermesh.auth.v1.AuthService",
     )
+    app.serve(
+        UserAdminService(UserAdminStore(database), store, now),
+        user_admin_grpc.add_UserAdminServiceServicer_to_server,
+        "ordermesh.auth.v1.UserAdminService",
+    )
     serve_machines(app, database, mint, settings.issuer)
 
 
 def serve_machines(app: server.Application, database: Database, mint: Mint, issuer: str) -> None:
-    """Serve what is for programs and admins: roles, service accounts, OAuth 2."""
+    """Serve what is for programs, and what they and users may do: roles, service accounts, OAuth 2."""
     known = Contract.load().permissions
     roles, accounts = RoleStore(database), ServiceAccountStore(database)
     clients = ServiceAccounts(accounts, known, now, new_id)

@@ -1,5 +1,6 @@
 """What auth publishes, and the contract's form of a user."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -18,6 +19,18 @@ def user_registered(user: User) -> EventRecord:
     """Return the event of a new user. It names no one: events live long."""
     message = auth_events_pb2.UserRegistered(user_id=user.id, roles=list(user.roles))
     return EventRecord(AGGREGATE_TYPE, user.id, user.version, message)
+
+
+def user_roles_changed(user_id: str, version: int, roles: Sequence[str]) -> EventRecord:
+    """Return the event of a user who has other roles."""
+    message = auth_events_pb2.UserRolesChanged(user_id=user_id, roles=sorted(roles))
+    return EventRecord(AGGREGATE_TYPE, user_id, version, message)
+
+
+def user_locked(user_id: str, version: int, *, out: bool) -> EventRecord:
+    """Return the event of a user who was locked out, or let in again."""
+    kind = auth_events_pb2.UserDisabled if out else auth_events_pb2.UserEnabled
+    return EventRecord(AGGREGATE_TYPE, user_id, version, kind(user_id=user_id))
 
 
 def signing_key_created(key_id: str, sign_time: datetime) -> EventRecord:

@@ -102,6 +102,14 @@ def stock_committed(moved: Moved, request_id: str) -> EventRecord:
     return _of(moved.reservation, message)
 
 
+def stock_commit_reverted(moved: Moved, request_id: str) -> EventRecord:
+    """Return the event of units that did not leave after all."""
+    message = pb.StockCommitReverted(
+        reservation=reservation_to_proto(moved.reservation), units=_units(moved.units), request_id=request_id
+    )
+    return _of(moved.reservation, message)
+
+
 def stock_returned(moved: Moved, request_id: str) -> EventRecord:
     """Return the event of units that came back with a return."""
     message = pb.StockReturned(

@@ -182,6 +182,11 @@ class InventoryService(inventory_service_pb2_grpc.InventoryServiceServicer):
         asked = _request(request, request.request_id)
         return reservation_to_proto(await self._store.commit(request.order_id, _lines(request.lines), asked))
 
+    async def RevertCommit(self, request: pb.RevertCommitRequest, _: object) -> inventory_pb2.Reservation:
+        """Hold again what did not leave; see the contract."""
+        asked = Request(request.request_id, _fingerprint(request))
+        return reservation_to_proto(await self._store.revert(request.order_id, asked))
+
     async def ReturnStock(self, request: pb.ReturnStockRequest, _: object) -> inventory_pb2.Reservation:
         """Take units back on hand; see the contract."""
         asked = Request(request.request_id, _fingerprint(request))

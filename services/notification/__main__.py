@@ -12,7 +12,7 @@ from services.notification.adapters.smtp import MailServer
 from services.notification.causes import Causes
 from services.notification.delivery import Deliveries, Delivery
 from services.notification.domain import RetryPlan
-from services.notification.events import TOLD
+from services.notification.events.stories import TOLD
 from services.notification.rendering import Writer
 from services.notification.service import NotificationService
 from services.notification.settings import NotificationSettings

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.common.consumer import Connection, ReceivedEvent
-from services.notification.events import notification_caused_by
+from services.notification.events.stories import notification_caused_by
 from services.notification.store import NotificationStore
 
 

@@ -35,6 +35,15 @@ class Template(StrEnum):
     ORDER_CONFIRMED = "order-confirmed"
     ORDER_REJECTED = "order-rejected"
     ORDER_CANCELLED = "order-cancelled"
+    ORDER_LINES_CANCELLED = "order-lines-cancelled"
+    ORDER_SHIPPED = "order-shipped"
+    ORDER_DELIVERED = "order-delivered"
+    PAYMENT_FAILED = "payment-failed"
+    RETURN_REQUESTED = "return-requested"
+    RETURN_APPROVED = "return-approved"
+    RETURN_REJECTED = "return-rejected"
+    RETURN_RECEIVED = "return-received"
+    ORDER_REFUNDED = "order-refunded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,10 @@ class Errands:
                 raise IllegalTransitionError(f"nothing is under way for order {order.id}")
 
     async def _ship(self, order: Order, shipment: Shipment) -> Order:
-        units = [Units(line.sku, line.quantity) for line in shipment.lines]
         if shipment.failure is not None:
-            await self._inventory.take_back(order.id, units, f"{shipment.id}/back")
+            await self._inventory.revert(order.id, shipment.id)
             return fulfilment.fail_shipment(order, shipment, shipment.failure, self._clock())
+        units = [Units(line.sku, line.quantity) for line in shipment.lines]
         try:
             await self._inventory.commit(order.id, units, shipment.id)
         except RefusedError as refused:

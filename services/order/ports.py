@@ -56,6 +56,9 @@ class Inventory(Protocol):
     async def commit(self, order_id: str, units: Sequence[Units], key: str) -> None:
         """Book stock as gone. Raises RefusedError."""
 
+    async def revert(self, order_id: str, key: str) -> None:
+        """Hold again what was booked as gone with the key, and did not leave."""
+
     async def take_back(self, order_id: str, units: Sequence[Units], key: str) -> None:
         """Book stock that was gone in again."""
 

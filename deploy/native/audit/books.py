@@ -2,27 +2,43 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from deploy.native import secrets
-from deploy.native.audit.rules import Books, Difference, Payment
+from deploy.native.audit.rules import Books, Difference, Fulfilment, Payment, Units
 from deploy.native.errors import StackError
 from deploy.native.provision.environment import settings_of
 from deploy.native.runtime import Runtime
 
 BATCH = 5000
+UNKNOWN = (None, "", None, None, False, None, 0, 0)
+"""What the order service knows of an order that there is not."""
+
 READ_ONLY = "-c default_transaction_read_only=on"
 
 _ORDERS = """
-SELECT id::text, state, currency_code, payment_id::text, reservation_id::text FROM orders
-WHERE id = ANY(%s::uuid[])
+SELECT id::text, state, currency_code, payment_id::text, reservation_id::text, under_way,
+       (SELECT json_object_agg(sku, json_build_array(quantity - cancelled - shipped, shipped))
+        FROM order_lines WHERE order_id = orders.id),
+       (SELECT coalesce(sum(amount), 0) FROM order_parts
+        WHERE order_id = orders.id AND kind = 'SHIPMENT' AND state IN ('SHIPPED', 'DELIVERED')),
+       (SELECT coalesce(sum(amount), 0) FROM order_parts
+        WHERE order_id = orders.id AND kind = 'REFUND' AND state = 'COMPLETED')
+FROM orders WHERE id = ANY(%s::uuid[])
 """
 _IDS = "SELECT {column}::text FROM {table} WHERE {column} > %s ORDER BY {column} LIMIT %s"
-_RESERVATIONS = "SELECT order_id::text, id::text, state FROM reservations WHERE order_id = ANY(%s::uuid[])"
+_RESERVATIONS = """
+SELECT order_id::text, id::text, state,
+       (SELECT json_object_agg(sku, json_build_array(open, gone)) FROM (
+            SELECT sku, sum(quantity - committed - released) AS open, sum(committed) AS gone
+            FROM allocations WHERE reservation_id = reservations.id GROUP BY sku
+        ) parts)
+FROM reservations WHERE order_id = ANY(%s::uuid[])
+"""
 _PAYMENTS = """
 SELECT order_id::text, id::text, state, currency_code, authorized, captured, refunded FROM payments
 WHERE order_id = ANY(%s::uuid[])
@@ -103,13 +119,32 @@ def _batches(connection: Connection, table: str, column: str) -> Iterator[list[s
 
 
 def _together(ids: Sequence[str], order: Connection, inventory: Connection, payment: Connection) -> Iterator[Books]:
-    """Read the order last: what it says of the others was there before."""
+    """Read the order first: what it says of the others is there by then."""
     wanted = (list(ids),)
     placed: dict[str, tuple[Any, ...]] = {id_: rest for id_, *rest in order.execute(_ORDERS, wanted)}  # type: ignore[misc]
-    held = {id_: (found, state) for id_, found, state in inventory.execute(_RESERVATIONS, wanted)}
+    held = {id_: (found, state, stock) for id_, found, state, stock in inventory.execute(_RESERVATIONS, wanted)}
     paid: dict[str, list[Payment]] = defaultdict(list)
     for id_, *rest in payment.execute(_PAYMENTS, wanted):
         paid[id_].append(Payment(*rest))
     for id_ in ids:
-        state, currency, payment_id, reservation_id = placed.get(id_, (None, "", None, None))
-        yield Books(id_, state, currency, payment_id, reservation_id, held.get(id_), tuple(paid[id_]))
+        state, currency, payment_id, reservation_id, *fulfilment = placed.get(id_, UNKNOWN)
+        reservation = held.get(id_)
+        yield Books(
+            id_,
+            state,
+            currency,
+            payment_id,
+            reservation_id,
+            held=reservation and reservation[:2],
+            payments=tuple(paid[id_]),
+            fulfilment=_fulfilment(*fulfilment),
+            stock=_units(reservation[2] if reservation else None),
+        )
+
+
+def _fulfilment(under_way: bool, lines: Mapping[str, list[int]] | None, captured: int, refunded: int) -> Fulfilment:  # noqa: FBT001 - as the row has it
+    return Fulfilment(_units(lines), int(captured), int(refunded), under_way=under_way)
+
+
+def _units(by_sku: Mapping[str, list[int]] | None) -> dict[str, Units]:
+    return {sku: (open_, gone) for sku, (open_, gone) in (by_sku or {}).items()}

@@ -1,13 +1,17 @@
 """What must be true between an order, its stock and its money: pure."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 # Placed and being arranged, or being taken back: nothing is promised yet.
 UNSETTLED = frozenset({"PENDING", "CANCELLING"})
 ENDED = frozenset({"REJECTED", "CANCELLED"})
 LIVE = frozenset({"AUTHORIZED", "CAPTURED"})
-HOLDING = frozenset({"HELD", "COMMITTED"})
+
+Units = tuple[int, int]
+"""Of a SKU: how many are still to leave, and how many have left."""
+
+NONE: Units = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,6 +39,19 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Fulfilment:
+    """How far the order service thinks that stock and money of an order have moved. `wanted`: by SKU.
+
+    `under_way`: something is being done with the order at this moment, so that the others may be a step ahead.
+    """
+
+    wanted: Mapping[str, Units] = field(default_factory=dict)
+    captured: int = 0
+    refunded: int = 0
+    under_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
     """What all services keep of one order; None for what one has nothing of. `state` is the order's."""
 
@@ -46,6 +63,9 @@ class Books:
     held: tuple[str, str] | None = None
     """The reservation's id and state."""
     payments: tuple[Payment, ...] = ()
+    fulfilment: Fulfilment = Fulfilment()
+    stock: Mapping[str, Units] = field(default_factory=dict)
+    """What the reservation still holds or waits for, and what left of it, by SKU."""
 
 
 def differences(orders: Iterable[Books]) -> Iterator[Difference]:
@@ -64,6 +84,8 @@ def _wrong(books: Books) -> Iterator[str]:
         yield from _kept(books)
     else:
         yield from _missing(books)
+        if not books.fulfilment.under_way:
+            yield from _apart(books)
 
 
 def _overdrawn(payment: Payment) -> Iterator[str]:
@@ -89,7 +111,7 @@ def _missing(books: Books) -> Iterator[str]:
         yield f"it is {books.state} without a reservation"
     elif books.held[0] != books.reservation_id:
         yield f"it names reservation {books.reservation_id}, and {books.held[0]} is held for it"
-    elif books.state == "CONFIRMED" and books.held[1] not in HOLDING:
+    elif books.state == "CONFIRMED" and books.held[1] != "HELD":
         yield f"it is CONFIRMED and its reservation {books.held[1]}"
     live = [payment for payment in books.payments if payment.state in LIVE]
     if len(live) != 1:
@@ -98,3 +120,20 @@ def _missing(books: Books) -> Iterator[str]:
         yield f"it names payment {books.payment_id}, and {live[0].id} is live"
     elif live[0].currency != books.currency:
         yield f"it is in {books.currency} and its payment in {live[0].currency}"
+
+
+def _apart(books: Books) -> Iterator[str]:
+    """What an order has shipped has left and was paid for, and what it has still to ship is held."""
+    said = books.fulfilment
+    for sku in sorted(said.wanted.keys() | books.stock.keys()):
+        (left, shipped), (held, gone) = said.wanted.get(sku, NONE), books.stock.get(sku, NONE)
+        if left != held:
+            yield f"{left} of {sku} are still to ship, and {held} are held"
+        if shipped != gone:
+            yield f"{shipped} of {sku} were shipped, and {gone} have left"
+    captured, refunded = (sum(getattr(each, name) for each in books.payments) for name in ("captured", "refunded"))
+    if said.captured != captured:
+        yield f"it was paid {said.captured} by its shipments, and {captured} were captured"
+    # More may have been given back at the gateway, by hand.
+    if said.refunded > refunded:
+        yield f"it gave {said.refunded} back, and {refunded} were refunded"

@@ -4,5 +4,6 @@ from services.auth.service.auth import AuthService
 from services.auth.service.oauth import OAuthService
 from services.auth.service.roles import RoleService
 from services.auth.service.service_accounts import ServiceAccountService
+from services.auth.service.user_admin import UserAdminService
 
-__all__ = ["AuthService", "OAuthService", "RoleService", "ServiceAccountService"]
+__all__ = ["AuthService", "OAuthService", "RoleService", "ServiceAccountService", "UserAdminService"]

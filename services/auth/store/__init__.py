@@ -4,6 +4,7 @@ from services.auth.store.keys import KeyStore
 from services.auth.store.revocations import RevocationStore
 from services.auth.store.roles import RoleStore
 from services.auth.store.service_accounts import ServiceAccountStore
+from services.auth.store.user_admin import UserAdminStore
 from services.auth.store.users import Account, AuthStore
 
-__all__ = ["Account", "AuthStore", "KeyStore", "RevocationStore", "RoleStore", "ServiceAccountStore"]
+__all__ = ["Account", "AuthStore", "KeyStore", "RevocationStore", "RoleStore", "ServiceAccountStore", "UserAdminStore"]

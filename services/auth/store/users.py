@@ -1,5 +1,6 @@
 """Users and the hashes of their passwords."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.auth.domain import EmailTaken, User, UserNotFound, canonical
@@ -24,6 +25,7 @@ SELECT id::text, email, display_name, roles, version, create_time, disable_time,
 FROM users
 """
 _BY_ID = USER + "WHERE id = CAST(%(id)s AS uuid)"
+_BY_IDS = USER + "WHERE id = ANY (CAST(%(ids)s AS uuid[])) ORDER BY id DESC"
 _BY_EMAIL = USER + "WHERE canonical_email = %(canonical_email)s"
 _REHASH = "UPDATE users SET password_hash = %(fresh)s WHERE id = CAST(%(id)s AS uuid) AND password_hash = %(kept)s"
 
@@ -66,6 +68,10 @@ class AuthStore:
         if row is None:
             raise UserNotFound(user_id)
         return user_of(row)
+
+    async def several(self, user_ids: Sequence[str]) -> list[User]:
+        """Read users, newest first; those that there are not are left out."""
+        return [user_of(row) for row in await self._database.rows(_BY_IDS, {"ids": list(user_ids)})]
 
     async def account(self, email: str) -> Account | None:
         """Read who logs in with an email."""

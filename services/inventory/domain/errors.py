@@ -115,6 +115,18 @@ class StockBackordered(errors.FailedPrecondition):
         )
 
 
+class CommitNotFound(errors.FailedPrecondition):
+    """Nothing of the order was committed with that request id."""
+
+    def __init__(self, order_id: str, request_id: str) -> None:
+        super().__init__(
+            f"nothing was committed with request id {request_id!r} for order {order_id}",
+            reason="NOT_COMMITTED",
+            metadata={"order_id": order_id},
+            violations=[errors.FieldViolation("request_id", "nothing was committed with it", "NOT_COMMITTED")],
+        )
+
+
 class NotCommitted(errors.FailedPrecondition):
     """More units should come back than have left and not come back yet."""
 

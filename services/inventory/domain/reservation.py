@@ -120,6 +120,16 @@ def commit(reservation: Reservation, lines: Sequence[Line] = ()) -> Moved:
     return _moved(reservation, after)
 
 
+def revert(reservation: Reservation, units: Sequence[Units]) -> Moved:
+    """Have units that did not leave after all be held again, where they were. Raises NotCommitted."""
+    after = reservation.allocations
+    for each in units:
+        after, left = _take(after, Line(each.sku, each.quantity, each.warehouse_id), _hold_again)
+        if left:
+            raise NotCommitted(reservation.order_id, each.sku, each.quantity - left)
+    return Moved(_next(reservation, after), tuple(units))
+
+
 def take_back(reservation: Reservation, lines: Sequence[Line]) -> Moved:
     """Have units come back, to the warehouses the lines name or where they came from. Raises NotCommitted."""
     after, units = reservation.allocations, []
@@ -161,6 +171,11 @@ def _release_held(part: Allocation, most: int) -> tuple[Allocation, int]:
 def _commit(part: Allocation, most: int) -> tuple[Allocation, int]:
     taken = min(most, part.held)
     return replace(part, committed=part.committed + taken), taken
+
+
+def _hold_again(part: Allocation, most: int) -> tuple[Allocation, int]:
+    taken = min(most, part.committed - part.returned)
+    return replace(part, committed=part.committed - taken), taken
 
 
 def _return(part: Allocation, most: int) -> tuple[Allocation, int]:

@@ -15,6 +15,7 @@ class MovementKind(StrEnum):
     TRANSFER_IN = "TRANSFER_IN"
     COUNT = "COUNT"
     RETURN = "RETURN"
+    SHIPMENT_REVERSAL = "SHIPMENT_REVERSAL"
 
 
 @dataclass(frozen=True, slots=True)

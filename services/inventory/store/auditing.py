@@ -62,9 +62,10 @@ QUESTIONS = (
             SELECT order_id::text, sum(committed) AS gone, sum(a.returned) AS back
             FROM reservations r JOIN allocations a ON a.reservation_id = r.id GROUP BY order_id
         ) AS parts FULL JOIN (
-            SELECT reference AS order_id, -sum(quantity) FILTER (WHERE kind = 'SHIPMENT') AS shipped,
+            SELECT reference AS order_id,
+                   -sum(quantity) FILTER (WHERE kind IN ('SHIPMENT', 'SHIPMENT_REVERSAL')) AS shipped,
                    sum(quantity) FILTER (WHERE kind = 'RETURN') AS returned
-            FROM stock_movements WHERE kind IN ('SHIPMENT', 'RETURN') GROUP BY reference
+            FROM stock_movements WHERE kind IN ('SHIPMENT', 'SHIPMENT_REVERSAL', 'RETURN') GROUP BY reference
         ) AS ledger USING (order_id)
         WHERE coalesce(gone, 0) <> coalesce(shipped, 0) OR coalesce(back, 0) <> coalesce(returned, 0)
         """,

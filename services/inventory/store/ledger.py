@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mesh import context
 from services.common.database import Connection
 from services.inventory.domain.errors import RequestIdReused
+from services.inventory.domain.reservation import Units
 from services.inventory.domain.stock import MovementKind
 
 _BOOK = """
@@ -13,6 +14,10 @@ INSERT INTO stock_movements (sku, warehouse_id, quantity, kind, reason, note, re
 SELECT sku, warehouse_id, quantity, kind, %(reason)s, %(note)s, %(order_id)s, %(actor)s, %(request_id)s
 FROM unnest(CAST(%(skus)s AS text[]), CAST(%(warehouse_ids)s AS uuid[]), CAST(%(quantities)s AS bigint[]),
             CAST(%(kinds)s AS text[])) AS entry (sku, warehouse_id, quantity, kind)
+"""
+_SHIPPED = """
+SELECT sku, warehouse_id::text, -quantity AS quantity FROM stock_movements
+WHERE reference = %(order_id)s AND request_id = %(request_id)s AND kind = 'SHIPMENT' ORDER BY sku, warehouse_id
 """
 _ONCE = """
 INSERT INTO stock_requests (scope, request_id, fingerprint) VALUES (%(scope)s, %(request_id)s, %(fingerprint)s)
@@ -88,3 +93,9 @@ async def book(
             "request_id": request and request.id,
         },
     )
+
+
+async def shipped(connection: Connection, order_id: str, request_id: str) -> list[Units]:
+    """Read which units were booked as gone for an order, by a request."""
+    found = await connection.rows(_SHIPPED, {"order_id": order_id, "request_id": request_id})
+    return [Units(row.sku, row.warehouse_id, row.quantity) for row in found]

@@ -10,13 +10,14 @@ from services.common import events
 from services.common.database import Connection, Database, Values
 from services.common.ids import new_id
 from services.inventory.domain import reservation as rules
-from services.inventory.domain.errors import OutOfStock, ReservationSettled
+from services.inventory.domain.errors import CommitNotFound, OutOfStock, ReservationSettled
 from services.inventory.domain.reservation import Allocation, Line, Moved, Reservation, State, Units
 from services.inventory.domain.sourcing import Destination, Strategy, allocate
 from services.inventory.domain.stock import Change, Level, MovementKind, change
 from services.inventory.events import (
     backorder_changed,
     reservation_extended,
+    stock_commit_reverted,
     stock_committed,
     stock_released,
     stock_reserved,
@@ -24,7 +25,7 @@ from services.inventory.events import (
 )
 from services.inventory.store import levels, records, warehouses
 from services.inventory.store.consequences import apply
-from services.inventory.store.ledger import Entry, Request, book, first_time
+from services.inventory.store.ledger import Entry, Request, book, first_time, shipped
 
 _ADD = """
 INSERT INTO reservations (id, order_id, state, expire_time, create_time, version)
@@ -174,6 +175,22 @@ class ReservationStore:
                 await apply(connection, _leaving(found, moved.units, gone=True))
             return moved.reservation
 
+    async def revert(self, order_id: str, request: Request) -> Reservation:
+        """Undo, once, the commit that was asked for with the request's id. Raises as commit does."""
+        async with self._database.transaction() as connection:
+            if not await first_time(connection, request, f"reverted {order_id}"):
+                return await records.existing(connection, order_id)
+            gone = await shipped(connection, order_id, request.id)
+            if not gone:
+                raise CommitNotFound(order_id, request.id)
+            held, found = await _locked(connection, order_id)
+            moved = rules.revert(held, gone)
+            await records.save(connection, [moved.reservation])
+            await _book(connection, moved, MovementKind.SHIPMENT_REVERSAL, request)
+            await events.append(connection, stock_commit_reverted(moved, request.id))
+            await apply(connection, [_held_again(found[each.sku, each.warehouse_id], each) for each in gone])
+            return moved.reservation
+
     async def take_back(self, order_id: str, lines: Sequence[AskedLine], request: Request) -> Reservation:
         """Take units of the order that came back on hand, once for each request. Raises as commit does."""
         async with self._database.transaction() as connection:
@@ -311,12 +328,16 @@ def _leaving(found: Mapping[levels.Key, Level], units: Sequence[Units], *, gone:
     ]
 
 
+def _held_again(level: Level, units: Units) -> Change:
+    return change(level, on_hand=units.quantity, reserved=units.quantity)
+
+
 def _coming(begun: Change, units: Units) -> Change:
     return replace(change(begun.after, on_hand=units.quantity), before=begun.before)
 
 
 async def _book(connection: Connection, moved: Moved, kind: MovementKind, request: Request | None) -> None:
-    sign = 1 if kind is MovementKind.RETURN else -1
+    sign = -1 if kind is MovementKind.SHIPMENT else 1
     entries = [Entry(each.sku, each.warehouse_id, sign * each.quantity, kind) for each in moved.units]
     await book(connection, entries, request, order_id=moved.reservation.order_id)
 

@@ -9,9 +9,6 @@ from services.order.domain.order import Line
 from services.order.domain.parts import Units
 from services.order.ports import OutOfStock, RefusedError
 
-_NOTHING_HELD = frozenset({"NOT_HELD", "RESERVATION_COMMITTED", "RESERVATION_RELEASED"})
-"""Why units can't be given back that a failed shipment took out of the hold: there is nothing to give back."""
-
 
 class InventoryService:
     """The inventory service as a ports.Inventory."""
@@ -40,13 +37,12 @@ class InventoryService:
 
     async def release(self, order_id: str) -> None:
         """Give the stock back, or see to it that a reserve on its way holds nothing."""
-        await self._released(inventory.ReleaseReservationRequest(order_id=order_id))
+        await self._stub.ReleaseReservation(inventory.ReleaseReservationRequest(order_id=order_id))
 
     async def release_units(self, order_id: str, units: Sequence[Units], key: str) -> None:
         """Give some of the stock back."""
-        await self._released(
-            inventory.ReleaseReservationRequest(order_id=order_id, lines=_lines(units), request_id=key)
-        )
+        request = inventory.ReleaseReservationRequest(order_id=order_id, lines=_lines(units), request_id=key)
+        await self._stub.ReleaseReservation(request)
 
     async def commit(self, order_id: str, units: Sequence[Units], key: str) -> None:
         """Book stock as gone. Raises RefusedError."""
@@ -56,17 +52,14 @@ class InventoryService:
         except (errors.FailedPrecondition, errors.NotFound) as refused:
             raise RefusedError(refused.reason, refused.message) from refused
 
+    async def revert(self, order_id: str, key: str) -> None:
+        """Hold again what was booked as gone with the key, and did not leave."""
+        await self._stub.RevertCommit(inventory.RevertCommitRequest(order_id=order_id, request_id=key))
+
     async def take_back(self, order_id: str, units: Sequence[Units], key: str) -> None:
         """Book stock that was gone in again."""
         request = inventory.ReturnStockRequest(order_id=order_id, lines=_lines(units), request_id=key)
         await self._stub.ReturnStock(request)
-
-    async def _released(self, request: inventory.ReleaseReservationRequest) -> None:
-        try:
-            await self._stub.ReleaseReservation(request)
-        except errors.FailedPrecondition as refused:
-            if refused.reason not in _NOTHING_HELD:
-                raise
 
 
 def _lines(units: Sequence[Units]) -> list[inventory.ReservedUnits]:

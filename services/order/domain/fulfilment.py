@@ -59,7 +59,7 @@ def ship(order: Order, shipment: Shipment, now: datetime) -> Order:
 
 
 def refuse_shipment(order: Order, shipment: Shipment, failure: Rejection, now: datetime) -> Order:
-    """Its money can't be taken: that is decided now, and its stock is to be booked back."""
+    """Its money can't be taken: that is decided now, and its stock is to be held again."""
     refused = replace(shipment, failure=failure)
     return moved(order, Transition.REFUSE_SHIPMENT, now, shipment.id, shipments=_with(order, refused))
 

@@ -10,6 +10,7 @@ import pytest
 from google.type import money_pb2, postal_address_pb2
 
 from deploy.native import secrets
+from deploy.native.provision import postgres
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
 from ordermesh.notification.v1 import notification_events_pb2
@@ -22,6 +23,10 @@ from tests.integration.events.examples import event
 
 ORDERS, NOTIFICATIONS = "order-events", "notification-events"
 PATIENCE_S = 60.0
+INSERT = """
+INSERT INTO events (id, aggregate_type, aggregate_id, sequence, type, payload, actor)
+VALUES (%s, 'order', %s, %s, %s, %s, %s)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,16 @@ def euros(units: int) -> money_pb2.Money:
     return money_pb2.Money(currency_code="EUR", units=units)
 
 
+def forge(stack: Runtime, broker: Broker, records: list[Record]) -> None:
+    """Send events that no order made. Order's table has them too, or the audit of this stack would miss them there."""
+    with postgres.connect(stack, stack.topology.services["order"].database) as connection:
+        for record in {record.headers["ce_id"]: record for record in records}.values():
+            told = event_in(record)
+            values = (told.id, told.subject, told.sequence, told.type, told.payload, told.actor)
+            connection.execute(INSERT, values)
+    broker.send(records)
+
+
 def notifications(customer: Client, record: Record) -> list[dict[str, Any]]:
     """Ask what became of the notifications that an event caused."""
     found = customer.get("/api/v1/notifications", orderId=record.key.decode())
@@ -65,11 +80,11 @@ def sent(customer: Client, record: Record) -> bool:
     return [each["state"] for each in notifications(customer, record)] == ["SENT"]
 
 
-def test_an_order_that_is_confirmed_twice_brings_one_e_mail(shop: Shop, broker: Broker) -> None:
-    """The same event twice, and another one after it, by whose e-mail all is known to be through."""
+def test_an_order_that_is_confirmed_twice_brings_one_e_mail(stack: Runtime, shop: Shop, broker: Broker) -> None:
+    """The same event several times, and another one after it, by whose e-mail all is known to be through."""
     customer, begin = shop.customer(), broker.ends(NOTIFICATIONS)
     twice, after = confirmed(customer), confirmed(customer)
-    broker.send([twice, twice, after])
+    forge(stack, broker, [twice, twice, after])
     eventually(lambda: sent(customer, after), within_s=PATIENCE_S)
     eventually(lambda: sent(customer, twice), within_s=PATIENCE_S)
     (told,) = notifications(customer, twice)
@@ -97,7 +112,7 @@ def test_while_no_mail_server_answers_an_e_mail_waits(stack: Runtime, shop: Shop
     customer = shop.customer()
     record = confirmed(customer)
     with without_mail(supervisor):
-        broker.send([record])
+        forge(stack, broker, [record])
         attempted = lambda: any("attempts" in each for each in notifications(customer, record))  # noqa: E731
         eventually(attempted, within_s=PATIENCE_S)
         (waiting,) = notifications(customer, record)
@@ -110,14 +125,14 @@ def test_while_no_mail_server_answers_an_e_mail_waits(stack: Runtime, shop: Shop
     assert len(shop.letters_about(record.key.decode())) == 1
 
 
-def test_an_event_of_nobody_we_know_ends_as_failed(shop: Shop, broker: Broker) -> None:
+def test_an_event_of_nobody_we_know_ends_as_failed(stack: Runtime, shop: Shop, broker: Broker) -> None:
     """There is nobody to write to, now or later: it is told as an event, and holds up nothing."""
     customer, begin = shop.customer(), broker.ends(NOTIFICATIONS)
     known, unknown = confirmed(customer), confirmed(customer)
     stranger = order_events_pb2.OrderConfirmed.FromString(unknown.value)
     stranger.order.customer_id = str(uuid.uuid4())
     value = stranger.SerializeToString()
-    broker.send([Record(ORDERS, unknown.partition, -1, unknown.key, value, unknown.headers), known])
+    forge(stack, broker, [Record(ORDERS, unknown.partition, -1, unknown.key, value, unknown.headers), known])
     eventually(lambda: sent(customer, known), within_s=PATIENCE_S)
     told = eventually(lambda: notifications(shop.admin, unknown), within_s=PATIENCE_S)
     (record,) = broker.follow(begin, {told[0]["id"].encode()}, 1)

@@ -78,7 +78,7 @@ class Backend(
     async def Login(self, _request: auth_service_pb2.LoginRequest, context: Context) -> auth_service_pb2.LoginResponse:  # noqa: N802
         """Let everybody in."""
         self._note(context)
-        return auth_service_pb2.LoginResponse(token_type="Bearer")
+        return auth_service_pb2.LoginResponse(token_type="Bearer", access_token="x" * 1000)
 
     async def GetStock(self, request: inventory_service_pb2.GetStockRequest, context: Context) -> inventory_pb2.Stock:  # noqa: N802
         """Have none of anything."""

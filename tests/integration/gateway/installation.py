@@ -28,13 +28,19 @@ from tests.integration.mesh.control_plane.processes import HOST, Process, eventu
 
 USER_RATE = 60
 STRICT_RATE = 5
+HEADERS_SECONDS, REQUEST_SECONDS = 1, 2
 FIGURES = (
     f"rates.DEFAULT.requests={USER_RATE}",
     f"rates.STRICT.requests={STRICT_RATE}",
+    f"rates.DEFAULT.burst={USER_RATE}",
+    f"rates.STRICT.burst={STRICT_RATE}",
     # Allowances come back little by little; no test is so slow that one does.
     "rates.DEFAULT.seconds=36_000",
     "rates.STRICT.seconds=36_000",
     "limits.max_body_bytes=100_000",
+    f"limits.handshake_seconds={HEADERS_SECONDS}",
+    f"limits.headers_seconds={HEADERS_SECONDS}",
+    f"limits.request_seconds={REQUEST_SECONDS}",
 )
 # Who the backend is; any other service it is not.
 BACKEND = ("auth", "inventory", "order", "payment")

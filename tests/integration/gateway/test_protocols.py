@@ -1,6 +1,7 @@
 """The same methods over gRPC, gRPC-Web and https."""
 
 import base64
+import json
 import ssl
 import struct
 import warnings
@@ -13,6 +14,7 @@ from mesh import errors
 from mesh.status import error_from
 from ordermesh.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from ordermesh.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
+from tests.integration.gateway import http3
 from tests.integration.gateway.backend import MISSING, SLOW
 from tests.integration.gateway.installation import Edge
 from tests.integration.gateway.test_rest import reason
@@ -196,3 +198,15 @@ async def test_a_large_message_is_refused_over_grpc(edge: Edge, size: int) -> No
 
     assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
     assert edge.backend.calls == before
+
+
+async def test_http3_works_and_is_told_of(edge: Edge) -> None:
+    """With tokens and permissions as over the others; only who is encrypted is told."""
+    async with httpx.AsyncClient(base_url=edge.https, verify=edge.trust) as secure, http3.connected(edge) as quic:
+        told = (await secure.get("/api/v1/inventory/A")).headers["alt-svc"]
+        found = await quic.get("/api/v1/orders/7", bearer(token("orders.read")))
+        refused = await quic.get("/api/v1/orders/7")
+
+    assert told.startswith(f'h3=":{edge.options.ports.https}"')
+    assert (found.status, json.loads(found.content)["id"]) == (200, "7")
+    assert refused.status == 401

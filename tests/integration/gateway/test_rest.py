@@ -188,6 +188,26 @@ async def test_a_large_reply_is_compressed(http: httpx.AsyncClient) -> None:
     assert [line["sku"] for line in order.json()["lines"]] == [line["sku"] for line in lines]
 
 
+@pytest.mark.parametrize(
+    ("accepted", "chosen"),
+    [("br", "br"), ("zstd", "zstd"), ("gzip, deflate, br, zstd", "zstd"), ("gzip;q=1, br;q=0.5", "gzip"), ("", None)],
+)
+async def test_the_client_says_how_a_reply_is_packed(
+    http: httpx.AsyncClient, accepted: str, chosen: str | None
+) -> None:
+    """And caches on the way are told that it depends on that."""
+    async with http.stream("GET", "/openapi.json", headers={"accept-encoding": accepted}) as reply:
+        assert reply.headers.get("content-encoding") == chosen
+        assert "accept-encoding" in reply.headers["vary"].lower()
+
+
+async def test_a_reply_with_secrets_is_never_compressed(http: httpx.AsyncClient) -> None:
+    """Its length would tell of them to whoever can put something of theirs beside (BREACH)."""
+    login = {"email": "a@b.example", "password": "x" * 300}
+
+    assert "content-encoding" not in (await http.post("/api/v1/auth/login", json=login)).headers
+
+
 async def test_a_small_reply_is_not_compressed(http: httpx.AsyncClient) -> None:
     """It would not become smaller."""
     assert "content-encoding" not in (await http.get("/api/v1/inventory/A")).headers

@@ -5,20 +5,47 @@ from dataclasses import replace
 import pytest
 
 from deploy.native.audit import LOOKS, lasting
-from deploy.native.audit.rules import Books, Difference, Payment, differences
+from deploy.native.audit.rules import Books, Difference, Fulfilment, Payment, differences
 
 PAYMENT = Payment("p1", "AUTHORIZED", "EUR", authorized=10, captured=0, refunded=0)
-GOOD = Books("o1", "CONFIRMED", "EUR", "p1", "r1", held=("r1", "HELD"), payments=(PAYMENT,))
+PAID = replace(PAYMENT, state="CAPTURED", captured=10)
+GOOD = Books(
+    "o1",
+    "CONFIRMED",
+    "EUR",
+    "p1",
+    "r1",
+    held=("r1", "HELD"),
+    payments=(PAYMENT,),
+    fulfilment=Fulfilment({"A": (2, 0)}),
+    stock={"A": (2, 0)},
+)
+SENT = replace(
+    GOOD,
+    state="SHIPPED",
+    held=("r1", "COMMITTED"),
+    payments=(PAID,),
+    fulfilment=Fulfilment({"A": (0, 2)}, captured=10),
+    stock={"A": (0, 2)},
+)
 VOIDED = replace(PAYMENT, state="VOIDED")
+
+
+def paying(captured: int, refunded: int = 0) -> Books:
+    """Let the order have been paid so much, by all accounts."""
+    payment = replace(PAID, captured=captured, refunded=refunded)
+    return replace(SENT, payments=(payment,), fulfilment=replace(SENT.fulfilment, captured=captured))
 
 
 @pytest.mark.parametrize(
     "books",
     [
         GOOD,
-        replace(
-            GOOD, state="SHIPPED", held=("r1", "COMMITTED"), payments=(replace(PAYMENT, state="CAPTURED", captured=10),)
-        ),
+        SENT,
+        # Refunded at the gateway, by hand.
+        replace(SENT, payments=(replace(PAID, refunded=3),)),
+        # One step ahead of the order.
+        replace(SENT, state="CONFIRMED", held=("r1", "HELD"), fulfilment=Fulfilment({"A": (2, 0)}, under_way=True)),
         replace(GOOD, state="CANCELLED", held=("r1", "RELEASED"), payments=(VOIDED,)),
         replace(GOOD, state="REJECTED", held=None, payments=()),
         Books("o1", None, held=("r1", "RELEASED")),
@@ -43,8 +70,14 @@ def test_books_that_agree(books: Books) -> None:
         (replace(GOOD, payments=(VOIDED,)), "0 live authorizations"),
         (replace(GOOD, payment_id="p2"), "names payment p2"),
         (replace(GOOD, currency="USD"), "in USD"),
-        (replace(GOOD, payments=(replace(PAYMENT, state="CAPTURED", captured=11),)), "captured 11 of 10"),
-        (replace(GOOD, payments=(replace(PAYMENT, state="CAPTURED", captured=5, refunded=6),)), "refunded 6 of 5"),
+        (replace(GOOD, held=("r1", "COMMITTED")), "its reservation COMMITTED"),
+        (replace(GOOD, stock={"A": (1, 0)}), "2 of A are still to ship, and 1 are held"),
+        (replace(GOOD, stock={"A": (2, 0), "B": (1, 0)}), "0 of B are still to ship, and 1 are held"),
+        (replace(SENT, stock={"A": (0, 1)}), "2 of A were shipped, and 1 have left"),
+        (replace(SENT, payments=(replace(PAID, captured=9),)), "paid 10 by its shipments, and 9 were captured"),
+        (replace(SENT, fulfilment=replace(SENT.fulfilment, refunded=1)), "gave 1 back, and 0 were refunded"),
+        (paying(captured=11), "captured 11 of 10"),
+        (paying(captured=5, refunded=6), "refunded 6 of 5"),
         (replace(GOOD, state="CANCELLED", payments=()), "reservation r1 is held, and the order is CANCELLED"),
         (replace(GOOD, state="REJECTED", held=None), "payment p1 is AUTHORIZED, and the order is REJECTED"),
         (Books("o1", None, held=("r1", "HELD")), "reservation r1 is held, and there is no such order"),

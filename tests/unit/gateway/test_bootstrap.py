@@ -70,15 +70,26 @@ def test_the_administration_tells_no_configuration_and_takes_no_orders(bootstrap
     assert all(not "/config_dump".startswith(each) for each in allowed)
 
 
-def test_both_listeners_do_the_same(bootstrap: Json) -> None:
-    """But for TLS."""
-    both = managers(bootstrap)
-    plain, secure = both["http"], both["https"]
+def test_all_listeners_of_the_api_do_the_same(bootstrap: Json) -> None:
+    """With the same routes, and so the same counts; only encrypted ones tell that there is HTTP/3."""
+    plain, *secure = (managers(bootstrap)[name] for name in ("http", "https", "http3"))
 
-    assert plain["route_config"] == secure["route_config"]
-    assert plain["http_filters"] == secure["http_filters"]
-    chain = bootstrap["static_resources"]["listeners"][1]["filter_chains"][0]
-    assert chain["transport_socket"]["name"] == "envoy.transport_sockets.tls"
+    for manager in secure:
+        assert manager["rds"] == plain["rds"]
+        assert filters(manager) == filters(plain)
+        assert manager["http_filters"][1:] == plain["http_filters"][1:]
+    assert [("alt-svc" in str(each["http_filters"])) for each in (plain, *secure)] == [False, True, True]
+
+
+def test_https_and_http3_are_encrypted_on_ports_of_one_number(bootstrap: Json) -> None:
+    """As alt-svc tells clients."""
+    https, http3 = bootstrap["static_resources"]["listeners"][1:3]
+    sockets = [each["filter_chains"][0]["transport_socket"]["name"] for each in (https, http3)]
+    ports = [each["address"]["socket_address"] for each in (https, http3)]
+
+    assert sockets == ["envoy.transport_sockets.tls", "envoy.transport_sockets.quic"]
+    assert ports[0]["port_value"] == ports[1]["port_value"]
+    assert ports[1]["protocol"] == "UDP"
 
 
 def test_who_calls_is_known_before_it_is_asked(bootstrap: Json) -> None:

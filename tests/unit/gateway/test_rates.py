@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway import EdgeSettings
-from gateway.rates import rate_filter
+from gateway.rates import allowances
 
 # Which of the three facts of a call a descriptor needs.
 USER = {"rate": "DEFAULT", "user": None}
@@ -19,11 +19,12 @@ def config() -> dict[str, Any]:
     figures = (
         "rates.DEFAULT.requests=20",
         "rates.DEFAULT.seconds=2",
+        "rates.DEFAULT.burst=40",
         "rates.STRICT.requests=3",
         "rates.STRICT.seconds=9",
+        "rates.STRICT.burst=6",
     )
-    built: dict[str, Any] = rate_filter(EdgeSettings.load(overrides=figures))["typed_config"]
-    return built
+    return allowances(EdgeSettings.load(overrides=figures))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_each_kind_of_client_has_the_allowance_of_its_class(
         if {entry["key"]: entry.get("value") for entry in each["entries"]} == facts
     ]
 
-    assert bucket == {"max_tokens": requests, "tokens_per_fill": requests, "fill_interval": interval}
+    assert bucket == {"max_tokens": 2 * requests, "tokens_per_fill": requests, "fill_interval": interval}
 
 
 def test_no_two_allowances_are_for_the_same_call(config: dict[str, Any]) -> None:

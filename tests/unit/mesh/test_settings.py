@@ -95,6 +95,17 @@ def test_a_log_line_says_which_call_it_belongs_to(logged: pytest.CaptureFixture[
     assert "local-secret" not in text
 
 
+def test_a_line_is_written_whatever_it_is_about(logged: pytest.CaptureFixture[str]) -> None:
+    """Numbers beyond 64 bits, halves of characters and objects of any kind are no reason to lose it."""
+    configure_logging("info", "order")
+    try:
+        get_logger("test").info("odd", number=2**70, half="\udc80", kind=object)
+    finally:
+        structlog.reset_defaults()
+    line = json.loads(logged.readouterr().out)
+    assert (line["number"], line["half"], line["kind"]) == (2**70, "\udc80", repr(object))
+
+
 def test_the_log_level_may_change_while_loggers_are_in_use(logged: pytest.CaptureFixture[str]) -> None:
     """Those of libraries stay quiet below warnings."""
     configure_logging("warning", "order")

@@ -8,7 +8,7 @@ import grpc
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from mesh import tracing
+from mesh import context, tracing
 from mesh.settings import MeshSettings
 
 CALLERS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -28,7 +28,8 @@ class Hop(health_pb2_grpc.HealthServicer):
         servicer_context: Any,  # noqa: ANN401
     ) -> health_pb2.HealthCheckResponse:
         """Serve one call, as the gate does."""
-        tracing.go_on_with(dict(servicer_context.invocation_metadata()).get("traceparent", ""))
+        came = dict(servicer_context.invocation_metadata()).get("traceparent", "")
+        context.enter(context.Call("r1", context.NOBODY, traceparent=tracing.going_on_with(came)))
         self.seen.append(tracing.traceparent())
         if len(self.seen) % 2 and self.next is not None:
             await self.next.Check(request, metadata=(("traceparent", tracing.traceparent()),))

@@ -63,10 +63,13 @@ class Backend:
 
 @contextlib.asynccontextmanager
 async def instance(
-    consul: Consul, name: str, service: str = "order", *, passing: bool = True, **meta: str
+    consul: Consul, name: str, service: str = "order", *, passing: bool = True, shows: str = "", **meta: str
 ) -> AsyncIterator[Backend]:
-    """Run a registered instance, waiting for its check unless told otherwise; it leaves before it stops."""
-    async with member(consul, service, consul.folder) as identity:
+    """Run a registered instance, waiting for its check unless told otherwise; it leaves before it stops.
+
+    `shows` is the service whose certificate it has, if that is another one.
+    """
+    async with member(consul, shows or service, consul.folder) as identity:
         server = Backend(name, identity)
         await server.start()
         await consul.register(service, name, server.port, **meta)

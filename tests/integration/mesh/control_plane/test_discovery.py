@@ -111,3 +111,17 @@ async def idle(one: Backend, other: Backend) -> None:
         return other.calls - marker >= 50
 
     await eventually(quiet)
+
+
+async def test_an_instance_that_shows_another_services_certificate_is_sent_nothing(
+    consul: Consul, replica: ControlPlane, tmp_path: Path
+) -> None:
+    """The catalog says where a service is, its SPIFFE id says that it is the one: callers ask for both."""
+    async with instance(consul, "order-1", shows="product") as impostor, calling(tmp_path, [replica]) as caller:
+        await caller.sees("UNAVAILABLE")
+        async with instance(consul, "order-2"):
+            await caller.sees("order-2")
+            await caller.finish()
+    assert impostor.calls == 0
+    assert set(caller.counts) == {"UNAVAILABLE", "order-2"}
+    assert "certificate" in caller.seen["UNAVAILABLE"]["details"].lower()

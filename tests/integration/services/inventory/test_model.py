@@ -36,6 +36,8 @@ class Order:
     gone: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
     back: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
     released: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
+    parcels: list[tuple[str, str, int]] = field(default_factory=list)
+    """What left under a request id of its own, and may be undone."""
 
     def open(self, sku: str) -> int:
         """Count what it holds or waits for."""
@@ -224,10 +226,29 @@ class Stock(RuleBasedStateMachine):
         elif sum(part.held for part in here) >= quantity:
             assert reason == ""
             self.leave(known, {sku: quantity})
+            known.parcels.append((request.id, sku, quantity))
             assert self.outcome(self.store.commit(self.ids[order], lines, request)) == ""
         else:
             late = sum(part.held + part.backordered for part in here) >= quantity
             assert reason == ("STOCK_BACKORDERED" if late else "NOT_HELD")
+
+    @rule(order=ORDERS)
+    def revert(self, order: int) -> None:
+        """The last parcel of an order did not leave after all, and that is told twice."""
+        known = self.model.orders.get(order)
+        if known is None or not known.parcels:
+            return
+        request_id, sku, quantity = known.parcels[-1]
+        before = self.now(order)
+        reason = self.outcome(self.store.revert(self.ids[order], asked(request_id, "undo")))
+        if reason == "NOT_COMMITTED":
+            assert known.back[sku] > 0
+            assert self.now(order) == before
+            return
+        assert reason == ""
+        self.leave(known, {sku: -quantity})
+        known.parcels.pop()
+        assert self.outcome(self.store.revert(self.ids[order], asked(request_id, "undo"))) == ""
 
     @rule(order=ORDERS, sku=SKUS, quantity=UNITS, place=st.sampled_from(["", "near", "far"]))
     def take_back(self, order: int, sku: str, quantity: int, place: str) -> None:

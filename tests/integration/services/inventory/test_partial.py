@@ -8,7 +8,15 @@ import pytest
 from ordermesh.inventory.v1 import inventory_events_pb2 as pb
 from services.common.database import Database
 from services.common.ids import new_id
-from services.inventory.domain.errors import NotHeld, RequestIdReused, ReservationNotFound, ReservationSettled
+from services.inventory.domain.errors import (
+    CommitNotFound,
+    NotCommitted,
+    NotHeld,
+    OutOfStock,
+    RequestIdReused,
+    ReservationNotFound,
+    ReservationSettled,
+)
 from services.inventory.domain.reservation import State
 from services.inventory.domain.sourcing import Destination, Strategy
 from services.inventory.domain.stock import Policy
@@ -83,6 +91,56 @@ async def test_what_comes_back_is_sold_again_or_held_for_who_waits(store: Invent
     assert sum(each.quantity for each in event.units) == 3
 
 
+async def test_a_commit_is_undone_once_where_it_was_done(store: InventoryStore, postgres: Postgres) -> None:
+    """Its units are the order's again, and no others."""
+    order_id = await reserved(store)
+    await store.commit(order_id, [AskedLine("A", 1, "near")], asked("s1"))
+    await store.commit(order_id, [], asked("s2"))
+    at_once = await asyncio.gather(*(store.revert(order_id, asked("s2", "undo")) for _ in range(6)))
+    assert {each.state for each in at_once} == {State.HELD}
+    assert await numbers(store) == {"near": (2, 2, 0), "far": (4, 2, 0)}
+    event = told(postgres, order_id)[-1]
+    assert isinstance(event, pb.StockCommitReverted)
+    assert (event.request_id, sum(each.quantity for each in event.units)) == ("s2", 4)
+    late = await store.commit(order_id, [], asked("s2"))
+    assert sum(part.held for part in late.allocations) == 4
+    assert (await store.release(order_id)).state is State.COMMITTED
+    assert await numbers(store) == {"near": (2, 0, 0), "far": (4, 0, 0)}
+
+
+async def test_a_commit_that_never_was_can_not_be_undone(store: InventoryStore) -> None:
+    """Nor that of another order, nor one whose units came back."""
+    order_id, other = await reserved(store), await reserved(store)
+    await store.commit(other, [], asked("s1"))
+    with pytest.raises(CommitNotFound):
+        await store.revert(order_id, asked("s1", "undo"))
+    await store.take_back(other, [AskedLine("A", 1)], asked("r1"))
+    with pytest.raises(NotCommitted):
+        await store.revert(other, asked("s1", "undo"))
+
+
+async def test_nobody_else_gets_what_a_commit_that_is_undone_holds_again(store: InventoryStore) -> None:
+    """Buyers are as many as can be, while all of a warehouse leaves and stays again and again."""
+    order_id = new_id()
+    await store.receive("A", 3, "near")
+    await store.reserve(order_id, {"A": 3})
+
+    async def ship(at: int) -> None:
+        await store.commit(order_id, [AskedLine("A", 3)], asked(f"s{at}"))
+        await store.revert(order_id, asked(f"s{at}", "undo"))
+
+    async def buy() -> None:
+        with pytest.raises(OutOfStock):
+            await store.reserve(new_id(), {"A": 1})
+
+    async def shipping() -> None:
+        for at in range(8):
+            await ship(at)
+
+    await asyncio.gather(shipping(), *(buy() for _ in range(24)))
+    assert await numbers(store) == {"near": (3, 3, 0)}
+
+
 async def test_commit_release_return_and_count_at_once_balance(store: InventoryStore) -> None:
     """Whoever is first; the books are checked afterwards."""
     for place in ("near", "far"):
@@ -101,6 +159,7 @@ async def test_commit_release_return_and_count_at_once_balance(store: InventoryS
             store.release(order_id),
             store.extend(order_id, None),
             store.take_back(order_id, lines[:1], asked(f"b{at}")),
+            store.revert(order_id, asked(f"s{at}", "undo")),
             store.count("AB"[at % 2], 30, "near", NOTHING),
             store.transfer("BA"[at % 2], 2, ("near", "far"), NOTHING),
             store.reserve(new_id(), {"B": 1, "A": 1}),

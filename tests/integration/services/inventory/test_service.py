@@ -234,6 +234,8 @@ async def test_an_order_ships_is_cut_down_and_returns_in_parts(inventory: Invent
     units = [pb.ReservedUnits(sku="A", quantity=2)]
     steps = (
         ("CommitReservation", pb.CommitReservationRequest(order_id=order_id, lines=units, request_id="shipment-1")),
+        ("CommitReservation", pb.CommitReservationRequest(order_id=order_id, lines=units, request_id="shipment-2")),
+        ("RevertCommit", pb.RevertCommitRequest(order_id=order_id, request_id="shipment-2")),
         ("ReleaseReservation", pb.ReleaseReservationRequest(order_id=order_id, lines=units, request_id="cancel-1")),
         ("ReturnStock", pb.ReturnStockRequest(order_id=order_id, lines=units, request_id="return-1")),
         ("ExtendReservation", pb.ExtendReservationRequest(order_id=order_id, ttl=duration_pb2.Duration(seconds=9))),

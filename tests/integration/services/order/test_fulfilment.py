@@ -129,6 +129,22 @@ async def test_a_shipped_order_can_not_be_cancelled_nor_a_cancelled_one_shipped(
     assert (await refusal(staff("CreateShipment", shipment(cancelled)))).reason == "ORDER_NOT_SHIPPABLE"
 
 
+async def test_a_shipment_that_nobody_pays_for_leaves_the_order_its_units(shop: Shop, staff: User) -> None:
+    """They are held for it as before, not on sale, and go back on sale when it is cancelled."""
+    one = await placed(shop, A=2, B=1)
+    await staff("CreateShipment", shipment(one, A=1))
+    await shop.cashier.void(await shop.payments.get(one.payment_id))
+    failed = await staff("CreateShipment", shipment(one))
+    assert failed.state == order_pb2.Shipment.FAILED
+    (level,) = await shop.stock.levels(["B"])
+    assert (level.on_hand, level.reserved) == (5, 1)
+    assert (await refusal(staff("CancelOrder", pb.CancelOrderRequest(id=one.id)))).reason == "ORDER_NOT_CANCELLABLE"
+    rest = await staff("CancelOrderLines", pb.CancelOrderLinesRequest(id=one.id, lines=units(A=1, B=1)))
+    assert rest.state == State.SHIPPED
+    (level,) = await shop.stock.levels(["B"])
+    assert (level.on_hand, level.reserved) == (5, 0)
+
+
 async def test_of_a_cancellation_and_a_shipment_at_once_one_wins_and_the_other_is_told(shop: Shop, staff: User) -> None:
     """Again and again, on the real databases."""
     winners = set()

@@ -180,10 +180,10 @@ class Orders(RuleBasedStateMachine):
         for shipment in order.shipments:
             if shipment.state in {ShipmentState.SHIPPED, ShipmentState.DELIVERED}:
                 assert self.payment.moves[shipment.id] == ("capture", shipment.amount, shipment.final)
-                assert shipment.id in self.inventory.moves
+                assert self.inventory.moves[shipment.id][0] == "commit"
             if shipment.state is ShipmentState.FAILED:
                 assert shipment.id not in self.payment.moves
-                assert (shipment.id in self.inventory.moves) == (f"{shipment.id}/back" in self.inventory.moves)
+                assert self.inventory.moves.get(shipment.id, ("revert", []))[0] == "revert"
         for back in order.returns:
             restocked = any(line.restocked for line in back.lines)
             assert (back.id in self.inventory.moves) or not (restocked and back.state is ReturnState.COMPLETED)

@@ -15,6 +15,7 @@ from services.inventory.domain.reservation import (
     backorder,
     commit,
     release,
+    revert,
     take_back,
 )
 
@@ -117,6 +118,21 @@ def test_one_return_to_two_places_is_counted_once() -> None:
     both = take_back(gone, [Line("A", 1, "w2"), Line("A", 1)])
     assert both.units == (Units("A", "w1", 1), Units("A", "w2", 1))
     assert both.reservation.allocations[0].returned == 2
+
+
+def test_units_that_did_not_leave_are_held_where_they_were() -> None:
+    """Although the same SKU left from elsewhere too; the reservation is open again."""
+    gone = commit(held(Allocation("A", "w1", 2), Allocation("A", "w2", 2))).reservation
+    moved = revert(gone, [Units("A", "w2", 2)])
+    assert [part.held for part in moved.reservation.allocations] == [0, 2]
+    assert (moved.units, moved.reservation.state) == ((Units("A", "w2", 2),), State.HELD)
+
+
+def test_units_that_came_back_left() -> None:
+    """So nobody can say that they didn't."""
+    gone = commit(held(Allocation("A", "w", 2))).reservation
+    with pytest.raises(NotCommitted):
+        revert(take_back(gone, [Line("A", 1)]).reservation, [Units("A", "w", 2)])
 
 
 def test_units_that_arrive_are_held() -> None:

@@ -13,7 +13,7 @@ from services.common.protobuf import timestamp_to_proto
 from services.common.received import ReceivedEvent
 from services.notification.delivery import Recipient
 from services.notification.domain import Notification
-from services.notification.events import notification_caused_by
+from services.notification.events.stories import notification_caused_by
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 EVENT = "01890000-0000-7000-8000-00000000e001"
@@ -41,6 +41,23 @@ def an_order() -> order_pb2.Order:
 def euros(units: int, cents: int) -> money_pb2.Money:
     """Return an amount."""
     return money_pb2.Money(currency_code="EUR", units=units, nanos=cents * 10_000_000)
+
+
+def a_story() -> order_pb2.Order:
+    """Return an order with one part of each kind, all called `part`: one of two cups was sent, and came back."""
+    order, tracked, cup = an_order(), "Evil\r\nBcc: x", "CUP"
+    order.lines[0].shipped_quantity = order.lines[0].returned_quantity = 1
+    failure = order_pb2.Rejection(reason="CARD_DECLINED", message="your bank said no")
+    line = order_pb2.ShipmentLine(sku=cup, quantity=1)
+    order.shipments.add(
+        id="part", lines=[line], carrier="dhl", tracking_number=tracked, amount=euros(617, 25), failure=failure
+    )
+    units = [order_pb2.OrderUnits(sku="TEA", quantity=1)]
+    order.line_cancellations.add(id="part", lines=units, reason="too much", amount=euros(0, 5))
+    back = [order_pb2.ReturnLine(sku=cup, quantity=1, received_quantity=1), order_pb2.ReturnLine(sku="TEA", quantity=2)]
+    order.returns.add(id="part", lines=back, note="use the label", refund_id="part")
+    order.refunds.add(id="part", amount=euros(617, 25), reason="it was late")
+    return order
 
 
 def an_event(message: Message | None = None, event_id: str = EVENT) -> ReceivedEvent:

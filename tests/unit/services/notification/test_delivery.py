@@ -11,7 +11,8 @@ from ordermesh.order.v1 import order_events_pb2
 from services.common.received import UndecodableError
 from services.notification.delivery import Deliveries, Delivery, Recipient, RefusedError, UnreachableError
 from services.notification.domain import Channel, Notification, RetryPlan, State, Template, notification_id
-from services.notification.events import event_of, notification_caused_by, notification_to_proto
+from services.notification.events import event_of, notification_to_proto
+from services.notification.events.stories import TOLD, notification_caused_by
 from services.notification.rendering import Writer
 from tests.unit.services.notification.examples import (
     CUSTOMER,
@@ -94,6 +95,30 @@ def test_customers_hear_of_the_outcomes_of_their_orders(
     assert notification.template is template
     assert (notification.order_id, notification.customer_id) == (ORDER, CUSTOMER)
     assert notification.origin.request_id == "r1"
+
+
+def test_customers_hear_of_what_became_of_their_orders_and_of_nothing_else() -> None:
+    """What is on its way, what staff do about it, and what stock and payment do, is not for them."""
+    assert {name.rpartition(".")[2] for name in TOLD} == {
+        "OrderConfirmed",
+        "OrderRejected",
+        "OrderCancelled",
+        "OrderLinesCancelled",
+        "OrderShipped",
+        "OrderShipmentRefused",
+        "OrderDelivered",
+        "OrderReturnRequested",
+        "OrderReturnApproved",
+        "OrderReturnRejected",
+        "OrderReturnReceived",
+        "OrderRefunded",
+    }
+
+
+def test_an_event_about_a_part_that_its_order_does_not_have_is_undecodable() -> None:
+    """No sender of ours writes one, and no retry mends it."""
+    with pytest.raises(UndecodableError):
+        notification_caused_by(an_event(order_events_pb2.OrderShipped(order=an_order(), shipment_id="none")), NOW)
 
 
 @pytest.mark.parametrize("kind", [order_events_pb2.OrderCreated, order_events_pb2.OrderStockReserved])

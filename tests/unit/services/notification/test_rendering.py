@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from google.protobuf.message import Message
 
-from ordermesh.order.v1 import order_events_pb2, order_pb2
+from ordermesh.order.v1 import order_events_pb2 as events
+from ordermesh.order.v1 import order_pb2
 from services.notification.domain import Template
 from services.notification.rendering import TEMPLATES, UnwritableError, Writer, money, one_line
-from tests.unit.services.notification.examples import ORDER, a_notification, an_order
+from tests.unit.services.notification.examples import ORDER, a_notification, a_story, an_order
 
 
 def written(message: Message | None = None, address: str = "eve@example.test", name: str = "Eve") -> EmailMessage:
@@ -80,7 +81,7 @@ def test_a_template_in_the_content_is_not_run() -> None:
     """Values are values."""
     order = an_order()
     order.lines[0].name = "{{ 7 * 7 }}"
-    text = body(written(order_events_pb2.OrderConfirmed(order=order)), "plain")
+    text = body(written(events.OrderConfirmed(order=order)), "plain")
     assert "{{ 7 * 7 }}" in text
 
 
@@ -97,7 +98,7 @@ def test_a_rejection_says_why() -> None:
     """In the words meant for people."""
     order = an_order()
     order.rejection.CopyFrom(order_pb2.Rejection(reason="OUT_OF_STOCK", message="CUP is sold out"))
-    message = written(order_events_pb2.OrderRejected(order=order))
+    message = written(events.OrderRejected(order=order))
     assert message["Subject"] == f"Your order {ORDER} could not be placed"
     assert "Why: CUP is sold out" in body(message, "plain")
 
@@ -105,9 +106,63 @@ def test_a_rejection_says_why() -> None:
 def test_a_cancellation_says_why_if_a_reason_was_given() -> None:
     """And nothing about reasons otherwise."""
     order = an_order()
-    assert "Why" not in body(written(order_events_pb2.OrderCancelled(order=order)), "plain")
+    assert "Why" not in body(written(events.OrderCancelled(order=order)), "plain")
     order.cancel_reason = "changed my mind"
-    assert "Why: changed my mind" in body(written(order_events_pb2.OrderCancelled(order=order)), "plain")
+    assert "Why: changed my mind" in body(written(events.OrderCancelled(order=order)), "plain")
+
+
+@pytest.mark.parametrize(
+    ("event", "subject", "told"),
+    [
+        (
+            events.OrderShipped(shipment_id="part"),
+            "is on its way",
+            ["1 x Cup", "Sent with: dhl", "Tracking number: Evil Bcc: x", "617.25 EUR", "What is left of your order"],
+        ),
+        (events.OrderDelivered(shipment_id="part"), "was delivered", ["1 x Cup", "What is left of your order follows"]),
+        (
+            events.OrderShipmentRefused(shipment_id="part"),
+            "could not charge you",
+            ["617.25 EUR", "1 x Cup", "have a look at your means of payment"],
+        ),
+        (
+            events.OrderLinesCancelled(line_cancellation_id="part"),
+            "a part of your order",
+            ["1 x Tea & milk", "Why: too much", "0.05 EUR"],
+        ),
+        (events.OrderReturnRequested(return_id="part"), "was asked for", ["1 x Cup", "2 x Tea"]),
+        (events.OrderReturnApproved(return_id="part"), "is approved", ["1 x Cup", "use the label"]),
+        (events.OrderReturnRejected(return_id="part"), "is turned down", ["1 x Cup", "Why: use the label"]),
+        (events.OrderReturnReceived(return_id="part"), "has arrived", ["1 x Cup", "Your money is on its way"]),
+        (events.OrderRefunded(refund_id="part"), "on its way back", ["617.25 EUR", "What for: it was late"]),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Message) else "",
+)
+def test_what_becomes_of_an_order_is_told_with_the_things_it_is_about(
+    event: Message, subject: str, told: list[str]
+) -> None:
+    """In the text and in HTML, and nothing in it becomes a line or a tag of its own."""
+    event.order.CopyFrom(a_story())  # type: ignore[attr-defined]
+    message = written(event)
+    text, html = body(message, "plain"), body(message, "html")
+    assert subject in message["Subject"].lower()
+    assert [each for each in told if each not in text] == []
+    assert not [line for line in text.splitlines() if line.startswith("Bcc")]
+    assert "<b>" not in html
+    assert f"Order {ORDER}, placed on 2026-05-04." in html
+
+
+def test_what_did_not_come_back_is_not_told_of() -> None:
+    """Two teas were expected; none arrived."""
+    received = events.OrderReturnReceived(return_id="part", order=a_story())
+    assert "Tea" not in body(written(received), "plain")
+
+
+def test_the_last_parcel_promises_nothing_more() -> None:
+    """All units are shipped or cancelled."""
+    order = a_story()
+    order.lines[0].cancelled_quantity = order.lines[1].cancelled_quantity = 1
+    assert "follows" not in body(written(events.OrderShipped(shipment_id="part", order=order)), "plain")
 
 
 def test_the_same_notification_always_has_the_same_message_id() -> None:

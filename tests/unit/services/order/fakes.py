@@ -139,6 +139,14 @@ class FakeInventory:
             raise self.refusal
         self.moves[key] = ("commit", list(units))
 
+    async def revert(self, order_id: str, key: str) -> None:
+        """Hold again what was booked as gone."""
+        del order_id
+        self._maybe_away()
+        move, units = self.moves[key]
+        assert move in {"commit", "revert"}
+        self.moves[key] = ("revert", units)
+
     async def take_back(self, order_id: str, units: Sequence[Units], key: str) -> None:
         """Book stock in again."""
         del order_id

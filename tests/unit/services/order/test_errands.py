@@ -89,18 +89,28 @@ async def test_stock_that_can_not_go_fails_the_shipment_before_money_is_taken(wo
     assert (order.state, world.payment.moves) == (State.CONFIRMED, {})
 
 
-async def test_money_that_can_not_be_taken_brings_the_stock_back(world: World) -> None:
+async def test_money_that_can_not_be_taken_leaves_the_stock_held(world: World) -> None:
     """The refusal is committed before: a gateway that changes its mind is not asked again."""
     world.payment.refusal = NO
     order = await world.shipped()
     assert order.shipments[0].state is ShipmentState.FAILED
-    assert [move for move, _ in world.inventory.moves.values()] == ["commit", "take back"]
+    assert world.inventory.moves == {"s1": ("revert", [Units("A", 2)])}
     refused = next(each for each in world.store.history if each.shipments and each.shipments[0].failure)
     assert refused.shipments[0].state is ShipmentState.PENDING
     world.payment.refusal = None
     world.store.orders["o1"] = refused
     assert (await world.saga.drive(refused)).shipments[0].state is ShipmentState.FAILED
     assert world.payment.moves == {}
+
+
+async def test_a_shipment_whose_money_was_refused_can_be_asked_for_again(world: World) -> None:
+    """By a new one, when the card is in order."""
+    world.payment.refusal = NO
+    order = await world.shipped()
+    world.payment.refusal = None
+    order = await world.done(asked(order, shipment_id="s2"))
+    assert (order.state, order.captured) == (State.SHIPPED, order.total)
+    assert [each.state for each in order.shipments] == [ShipmentState.FAILED, ShipmentState.SHIPPED]
 
 
 async def test_the_last_units_cancelled_end_the_hold_on_the_money(world: World) -> None:
