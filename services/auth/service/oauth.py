@@ -1,5 +1,6 @@
 """OAuthService: replies in the shape of the OAuth 2 standards, of errors too; the edge gives them their HTTP status."""
 
+import functools
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from ordermesh.auth.v1 import oauth_service_pb2 as pb
 from ordermesh.auth.v1 import oauth_service_pb2_grpc
 from services.auth.oauth import GRANTS, OAuth
 from services.auth.oauth_forms import Form, Json, OAuthError
+from services.auth.service.client import ClientReader
 
 MEDIA_TYPE = "application/json"
 CHALLENGE = ("www-authenticate", 'Basic realm="ordermesh", charset="UTF-8"')
@@ -27,15 +29,17 @@ Context = Any
 class OAuthService(oauth_service_pb2_grpc.OAuthServiceServicer):
     """Turns forms into what is asked of OAuth, and its answers into JSON."""
 
-    def __init__(self, oauth: OAuth, issuer: str, scopes: Sequence[str]) -> None:
+    def __init__(self, oauth: OAuth, clients: ClientReader, issuer: str, scopes: Sequence[str]) -> None:
         """`issuer` is the URL below which clients find everything; `scopes` are all permissions."""
         self._oauth = oauth
+        self._clients = clients
         self._issuer = issuer
         self._scopes = scopes
 
     async def Token(self, request: pb.TokenRequest, servicer_context: Context) -> httpbody_pb2.HttpBody:
         """Issue a token; see the contract."""
-        return await _answer(request.form, servicer_context, self._oauth.token)
+        client = self._clients.read(servicer_context)
+        return await _answer(request.form, servicer_context, functools.partial(self._oauth.token, client=client))
 
     async def Revoke(self, request: pb.RevokeRequest, servicer_context: Context) -> httpbody_pb2.HttpBody:
         """End a token; see the contract."""

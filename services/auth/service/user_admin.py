@@ -46,10 +46,10 @@ class UserAdminService(user_admin_service_pb2_grpc.UserAdminServiceServicer):
 
     async def DisableUser(self, request: pb.DisableUserRequest, _: object) -> auth_pb2.User:
         """Lock a user out; see the contract."""
-        await self._admin.lock(request.id, self._clock(), held())
+        await self._admin.disable(request.id, self._clock(), held())
         return user_to_proto(await self._users.get(request.id))
 
     async def EnableUser(self, request: pb.EnableUserRequest, _: object) -> auth_pb2.User:
         """Let a user in again; see the contract."""
-        await self._admin.lock(request.id, None, held())
+        await self._admin.enable(request.id, held())
         return user_to_proto(await self._users.get(request.id))

@@ -10,7 +10,9 @@ _REVOKE = "INSERT INTO revoked_tokens (id, expire_time) VALUES (%(id)s, %(expire
 _FORGET = "DELETE FROM revoked_tokens WHERE expire_time < clock_timestamp()"
 _HOLDS = """
 SELECT NOT EXISTS (SELECT FROM revoked_tokens WHERE id = %(id)s)
-   AND (EXISTS (SELECT FROM users WHERE id = CAST(%(subject)s AS uuid) AND disable_time IS NULL)
+   AND (%(session_id)s = ''
+     OR EXISTS (SELECT FROM sessions WHERE id = CAST(nullif(%(session_id)s, '') AS uuid) AND end_time IS NULL))
+   AND (EXISTS (SELECT FROM users WHERE id = CAST(%(subject)s AS uuid) AND disable_time IS NULL AND erase_time IS NULL)
      OR EXISTS (SELECT FROM service_accounts WHERE id = CAST(%(subject)s AS uuid) AND disable_time IS NULL))
 """
 
@@ -30,7 +32,8 @@ class RevocationStore:
                 await connection.execute(_FORGET)
                 await events.append(connection, told.access_token_revoked(token_id, subject))
 
-    async def holds(self, token_id: str, subject: str) -> bool:
-        """Tell whether a token was not revoked and whoever it is of is there and not disabled."""
-        (holds,) = await self._database.row(_HOLDS, {"id": token_id, "subject": subject})
+    async def holds(self, token_id: str, subject: str, session_id: str) -> bool:
+        """Tell whether a token was not revoked, whoever it is of may come in, and the session, if any, goes on."""
+        values = {"id": token_id, "subject": subject, "session_id": session_id}
+        (holds,) = await self._database.row(_HOLDS, values)
         return bool(holds)

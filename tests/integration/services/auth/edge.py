@@ -13,21 +13,24 @@ import httpx
 from deploy.native import components
 from mesh.contract import Contract
 from ordermesh.auth.v1 import auth_pb2, auth_service_pb2, oauth_service_pb2_grpc
+from services.auth.domain import User
 from services.auth.events import key_to_proto
 from services.auth.keyring import KeyRing, Schedule
 from services.auth.keys import KeyVault
 from services.auth.mint import Mint
 from services.auth.oauth import OAuth
-from services.auth.service import OAuthService
+from services.auth.sealing import DataKeys, Digests
+from services.auth.service import ClientReader, OAuthService
 from services.auth.service_accounts import ServiceAccounts, Told
-from services.auth.store import KeyStore, RevocationStore, ServiceAccountStore
+from services.auth.sessions import Login, Sessions
+from services.auth.store import AuthStore, KeyStore, RevocationStore, ServiceAccountStore, SessionStore
 from services.auth.tokens import Grant, TokenIssuer
 from services.common.database import Database
 from services.common.ids import new_id
 from tests.integration.gateway.backend import Backend, Context
 from tests.integration.gateway.installation import Edge, control_plane, envoy, install
 from tests.integration.gateway.tokens import AUDIENCE, ISSUER
-from tests.integration.services.auth.conftest import SECRET
+from tests.integration.services.auth.conftest import HOME, SECRET
 
 WAIT, LIFETIME = timedelta(minutes=3), timedelta(minutes=15)
 KNOWN = Contract.load().permissions
@@ -38,7 +41,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Auth:
+class Machines:
     """What one instance of auth is made of, as far as programs are concerned."""
 
     def __init__(self, database: Database, wait: timedelta, lifetime: timedelta) -> None:
@@ -49,17 +52,26 @@ class Auth:
         )
         self.clients = ServiceAccounts(store, KNOWN, now, new_id)
         self.mint = Mint(TokenIssuer(ISSUER, AUDIENCE, lifetime), self.keys, now)
-        self.oauth = OAuth(self.clients, self.mint, RevocationStore(database))
+        data_keys, digests = DataKeys.read(f"1:{SECRET}"), Digests.read(SECRET)
+        self.users = AuthStore(database, data_keys, digests)
+        self.sessions = Sessions(SessionStore(database, data_keys, digests), self.mint, now, new_id)
+        self.oauth = OAuth(self.clients, self.sessions, self.mint, RevocationStore(database))
 
     async def client(self, *permissions: str) -> Told:
         """Make a service account."""
         return await self.clients.create("a program", [], list(permissions), KNOWN)
 
+    async def login(self) -> Login:
+        """Register a customer and log them in."""
+        user = User(new_id(), f"{new_id()}@example.com", "Ann", ("customer",), 0, now())
+        await self.users.add(user, "hash", None)
+        return await self.sessions.begin(user, HOME, [])
+
 
 class RealAuth(Backend):
     """The backend of the edge's tests, but with the real keys and the real OAuth service."""
 
-    def __init__(self, like: Backend, auth: Auth) -> None:
+    def __init__(self, like: Backend, auth: Machines) -> None:
         """Stand where `like` would."""
         super().__init__(like.port, like.member)
         self._auth = auth
@@ -67,7 +79,7 @@ class RealAuth(Backend):
     def register(self, server: grpc.aio.Server) -> None:
         """Serve what it is, and OAuth."""
         super().register(server)
-        oauth = OAuthService(self._auth.oauth, ISSUER, sorted(KNOWN))
+        oauth = OAuthService(self._auth.oauth, ClientReader(), ISSUER, sorted(KNOWN))
         oauth_service_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
 
     async def GetJsonWebKeySet(  # noqa: N802
@@ -83,7 +95,7 @@ class Door:
     """The edge, and the auth behind it."""
 
     edge: Edge
-    auth: Auth
+    auth: Machines
 
     @property
     def url(self) -> str:
@@ -101,9 +113,9 @@ async def door(
     lifetime: timedelta = LIFETIME,
 ) -> AsyncIterator[Door]:
     """Run the edge, which keeps keys for a second, until it knows the first one."""
-    figures = ("tokens.keys_seconds=1", "rates.STRICT.requests=100000", "rates.DEFAULT.requests=100000")
-    edge = install(folder, programs.protoc_gen_openapi, *figures)
-    auth = Auth(database, wait, lifetime)
+    rates = [f"rates.{kind}.{figure}=100000" for kind in ("STRICT", "DEFAULT") for figure in ("requests", "burst")]
+    edge = install(folder, programs.protoc_gen_openapi, "tokens.keys_seconds=1", *rates)
+    auth = Machines(database, wait, lifetime)
     backend = RealAuth(edge.backend, auth)  # type: ignore[abstract] # what it leaves out is UNIMPLEMENTED
     edge = replace(edge, backend=backend)
     await auth.keys.signing()
@@ -114,7 +126,7 @@ async def door(
         await backend.stop()
 
 
-async def _checks_tokens(edge: Edge, auth: Auth) -> None:
+async def _checks_tokens(edge: Edge, auth: Machines) -> None:
     """Wait until the edge has fetched the keys, which it does again and again until it has them."""
     token = await auth.mint.issue(Grant("somebody", (), {"orders.read"}))
     headers = {"authorization": f"Bearer {token.value}"}

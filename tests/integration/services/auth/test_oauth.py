@@ -18,10 +18,11 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from deploy.native import components
 from services.auth.service_accounts import Told
+from services.auth.settings import AuthSettings
 from services.common.database import Database
 from tests.integration.gateway.tokens import AUDIENCE, ISSUER
 from tests.integration.postgres import Postgres
-from tests.integration.services.auth.conftest import SEEDED, settings_of
+from tests.integration.services.auth.conftest import SEEDED, SETTINGS
 from tests.integration.services.auth.edge import KNOWN, Door, door
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -40,7 +41,7 @@ async def opened(
     postgres.migrate("auth")
     postgres.empty("auth", but=SEEDED)
     async with (
-        Database.open(settings_of(postgres)) as database,
+        Database.open(postgres.settings(AuthSettings, "auth", **SETTINGS)) as database,
         door(tmp_path_factory.mktemp("door"), programs, database) as opened,
     ):
         yield opened
@@ -257,6 +258,43 @@ async def test_only_the_client_whose_token_it_is_revokes_it(opened: Door, http: 
     anonymous = await http.post("/oauth2/revoke", data={"token": token})
     assert (anonymous.status_code, anonymous.json()["error"]) == (401, "invalid_client")
     assert (await _introspected(http, told, token))["active"]
+
+
+async def test_an_ordinary_client_library_refreshes_a_session(opened: Door, http: httpx.AsyncClient) -> None:
+    """Authlib, as a public client. What was used once is used up, and coming late with it ends the session."""
+    login = await opened.auth.login()
+    await asyncio.to_thread(_refresh_twice, opened.url, login.refresh_token)
+    reply = await http.post("/oauth2/token", data={"grant_type": "refresh_token", "refresh_token": login.refresh_token})
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
+
+
+def _refresh_twice(url: str, refresh_token: str) -> None:
+    with OAuth2Session("web", token_endpoint_auth_method="none", token={"refresh_token": refresh_token}) as client:
+        first = client.refresh_token(url + "/oauth2/token", refresh_token=refresh_token)
+        second = client.refresh_token(url + "/oauth2/token", refresh_token=first["refresh_token"])
+        assert second["refresh_token"] != first["refresh_token"]
+        assert client.get(url + "/api/v1/orders/1").status_code == 200
+
+
+async def test_revoking_a_refresh_token_ends_the_session(opened: Door, http: httpx.AsyncClient) -> None:
+    """And with it what its access token is worth to whoever asks."""
+    login, told = await opened.auth.login(), await opened.auth.client()
+    assert (await _introspected(http, told, login.access_token))["active"]
+    assert (await http.post("/oauth2/revoke", data={"token": login.refresh_token})).status_code == 200
+    assert await _introspected(http, told, login.access_token) == {"active": False}
+    reply = await http.post("/oauth2/token", data={"grant_type": "refresh_token", "refresh_token": login.refresh_token})
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_a_user_ends_an_access_token_by_holding_it(opened: Door, http: httpx.AsyncClient) -> None:
+    """The session goes on."""
+    login, told = await opened.auth.login(), await opened.auth.client()
+    assert (await http.post("/oauth2/revoke", data={"token": login.access_token})).status_code == 200
+    assert await _introspected(http, told, login.access_token) == {"active": False}
+    form = {"grant_type": "refresh_token", "refresh_token": login.refresh_token}
+    assert (await http.post("/oauth2/token", data=form, auth=basic(told))).json()["error"] == "unauthorized_client"
+    assert (await http.post("/oauth2/token", data=form | {"scope": "orders.read"})).json()["error"] == "invalid_scope"
+    assert (await http.post("/oauth2/token", data=form)).status_code == 200
 
 
 async def test_nobody_introspects_without_proving_who_they_are(opened: Door, http: httpx.AsyncClient) -> None:

@@ -5,11 +5,14 @@ import asyncio
 import pytest
 
 from mesh import errors
-from services.auth.domain import LastAdmin, Role, User, UserNotFound
+from services.auth.domain import LastAdmin, Role, User, UserDisabled, UserNotFound
+from services.auth.domain.sessions import SessionEnded
+from services.auth.sealing import DataKeys, Digests
 from services.auth.store import AuthStore, UserAdminStore
 from services.common.database import Database
 from services.common.ids import new_id
 from tests.integration.postgres import Postgres
+from tests.integration.services.auth.conftest import HOME, SECRET, Auth
 from tests.integration.services.auth.edge import KNOWN, now
 
 NOBODY = "0190f0a4-0000-7000-8000-000000000001"
@@ -18,7 +21,7 @@ NOBODY = "0190f0a4-0000-7000-8000-000000000001"
 @pytest.fixture
 def users(database: Database) -> AuthStore:
     """Know users."""
-    return AuthStore(database)
+    return AuthStore(database, DataKeys.read(f"1:{SECRET}"), Digests.read(SECRET))
 
 
 @pytest.fixture
@@ -29,8 +32,8 @@ def admin(database: Database) -> UserAdminStore:
 
 async def registered(users: AuthStore, role: Role = Role.CUSTOMER) -> str:
     """Register a user."""
-    user = User(new_id(), f"{new_id()}@example.com", "Ann", (role,), 1, now())
-    await users.add(user, "hash")
+    user = User(new_id(), f"{new_id()}@example.com", "Ann", (role,), 0, now())
+    await users.add(user, "hash", None)
     return user.id
 
 
@@ -51,30 +54,45 @@ async def test_a_user_is_locked_out_and_let_in_again(
     """Doing it twice does nothing more."""
     user_id = await registered(users)
     for _ in range(2):
-        await admin.lock(user_id, now(), KNOWN)
+        await admin.disable(user_id, now(), KNOWN)
     assert (await users.get(user_id)).disable_time is not None
     for _ in range(2):
-        await admin.lock(user_id, None, KNOWN)
+        await admin.enable(user_id, KNOWN)
     assert (await users.get(user_id)).disable_time is None
     assert events_of(postgres, user_id) == ["UserRegistered", "UserDisabled", "UserEnabled"]
+
+
+async def test_sessions_of_who_is_locked_out_end(auth: Auth, admin: UserAdminStore) -> None:
+    """The refresh token is worth nothing, also after the user is let in again."""
+    user_id = await auth.registered()
+    login = await auth.logged_in()
+    await admin.disable(user_id, auth.clock(), KNOWN)
+    with pytest.raises(SessionEnded):
+        await auth.sessions.refresh(login.refresh_token, HOME)
+    with pytest.raises(UserDisabled):
+        await auth.logged_in()
+    await admin.enable(user_id, KNOWN)
+    with pytest.raises(SessionEnded):
+        await auth.sessions.refresh(login.refresh_token, HOME)
+    await auth.logged_in()
 
 
 async def test_the_last_admin_stays(users: AuthStore, admin: UserAdminStore) -> None:
     """One who is locked out does not count."""
     last, other = await registered(users, Role.ADMIN), await registered(users, Role.ADMIN)
-    await admin.lock(other, now(), KNOWN)
+    await admin.disable(other, now(), KNOWN)
     with pytest.raises(LastAdmin):
         await admin.set_roles(last, ["customer"], KNOWN)
     with pytest.raises(LastAdmin):
-        await admin.lock(last, now(), KNOWN)
-    await admin.lock(other, None, KNOWN)
+        await admin.disable(last, now(), KNOWN)
+    await admin.enable(other, KNOWN)
     await admin.set_roles(last, ["customer"], KNOWN)
 
 
 async def test_admins_who_take_each_other_away_at_once_leave_one(users: AuthStore, admin: UserAdminStore) -> None:
     """Each saw the other when it began."""
     admins = [await registered(users, Role.ADMIN) for _ in range(4)]
-    done = await asyncio.gather(*(admin.lock(each, now(), KNOWN) for each in admins), return_exceptions=True)
+    done = await asyncio.gather(*(admin.disable(each, now(), KNOWN) for each in admins), return_exceptions=True)
     assert [type(each) for each in done].count(LastAdmin) == 1
     left = [user for user in await users.several(admins) if user.disable_time is None]
     assert len(left) == 1
@@ -89,7 +107,7 @@ async def test_a_role_that_is_none_and_a_user_who_is_none_are_refused(users: Aut
     with pytest.raises(UserNotFound):
         await admin.set_roles(NOBODY, ["customer"], KNOWN)
     with pytest.raises(UserNotFound):
-        await admin.lock(NOBODY, now(), KNOWN)
+        await admin.disable(NOBODY, now(), KNOWN)
 
 
 async def test_nobody_raises_themselves_or_touches_who_may_do_more(users: AuthStore, admin: UserAdminStore) -> None:
@@ -99,7 +117,7 @@ async def test_nobody_raises_themselves_or_touches_who_may_do_more(users: AuthSt
     for attempt in (
         admin.set_roles(someone, ["admin"], own),
         admin.set_roles(boss, [], own),
-        admin.lock(boss, now(), own),
+        admin.disable(boss, now(), own),
     ):
         with pytest.raises(errors.PermissionDenied):
             await attempt
