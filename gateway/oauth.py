@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.envoy import HTTP_FILTERS, Json, header, http_filter, typed
+from gateway.envoy import HTTP_FILTERS, Json, header, typed
 from mesh import headers
 from mesh.contract import MethodPolicy
 
@@ -10,13 +10,8 @@ FILTER = "envoy.filters.http.lua"
 SCRIPT = Path(__file__).with_name("oauth.lua")
 
 
-def reply_filter() -> Json:
-    """Do nothing, but on the routes that bring a script; to stand where replies are JSON already and not compressed."""
-    return http_filter("lua", "lua.v3.Lua")
-
-
 def adapted(route: Json, method: MethodPolicy) -> Json:
-    """Give a REST route what it has more when its method is an endpoint of OAuth 2."""
+    """Give the REST route of an endpoint of OAuth 2 what it has more, and another script than that of problems."""
     if not method.oauth_endpoint:
         return route
     script = typed(f"{HTTP_FILTERS}lua.v3.LuaPerRoute", source_code={"inline_string": SCRIPT.read_text()})
