@@ -15,6 +15,7 @@ VALUES: Json = {
     "quantity": 1,
     "email": "ann@example.com",
     "password": "correct horse battery",
+    "new_password": "battery staple horse",
     "display_name": "Ann",
     "payment_token": "tok_visa",
     "currency_code": "EUR",
@@ -40,6 +41,7 @@ IN_QUOTES = (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 UUID = "0190f0a4-7c1e-7000-8000-000000000001"
 REQUEST_ID = "the-first-of-two"
 MOMENT = "2026-05-01T12:00:00Z"
+WORDS = "text that is as long as it has to be, and no longer than that" * 4
 TYPES: dict[str, object] = {
     "google.type.Money": {"currencyCode": "EUR", "units": "19", "nanos": 990000000},
     "google.type.PostalAddress": {
@@ -78,7 +80,7 @@ def _of_type(field: FieldDescriptor) -> object:
     if field.enum_type is not None:
         return field.enum_type.values[1].name
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-        return "text"
+        return WORDS[: max(rules_of(field).string.min_len, 4)]
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return True
     return "1" if field.cpp_type in IN_QUOTES else 1
