@@ -82,7 +82,7 @@ def test_each_operation_says_what_its_contract_says(document: Json, contract: Co
     for _, _, each in operations(document):
         method = policy(contract, each["operationId"])
         public = method.access.kind is AccessKind.PUBLIC
-        client = [{"clientSecret": []}, {}] if method.oauth_endpoint else []
+        client: list[Json] = [{"clientSecret": []}, {}] if method.oauth_endpoint else []
         assert each["security"] == (client if public else [{"accessToken": []}])
         assert each["x-permission"] == ("public" if public else method.access.permission)
         assert each["x-deadline-seconds"] == method.deadline.total_seconds()
