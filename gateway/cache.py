@@ -13,7 +13,7 @@ from mesh.contract import MethodPolicy
 TRANSCODE = "transcode"
 FILTER = "envoy.filters.http.cache_v2"
 CONDITIONAL = "envoy.filters.http.lua.condition"
-LUA = "envoy.filters.http.lua"
+LUA = "envoy.filters.http.lua.validators"
 MAX_AGE = "max_age"
 STORE = "envoy.extensions.http.cache_v2.file_system_http_cache.v3.FileSystemHttpCacheV2Config"
 INTERNAL = "envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
@@ -91,7 +91,7 @@ def cache_filter(options: Options) -> Json:
 
 def validators() -> Json:
     """Mark replies that may be kept."""
-    return http_filter("lua", "lua.v3.Lua", default_source_code={"inline_string": VALIDATOR})
+    return http_filter("lua.validators", "lua.v3.Lua", default_source_code={"inline_string": VALIDATOR})
 
 
 def keeps(method: MethodPolicy, options: Options) -> bool:
