@@ -61,8 +61,6 @@ class Database:
                 row_factory=namedtuple_row,
                 connect_timeout=CONNECT_SECONDS,
                 application_name=settings.instance,
-                # psycopg would give up its own prepared statements at each rollback, and ours with them.
-                prepare_threshold=None,
                 options=_limits(settings),
             )
             # A prepared statement is known by its values' types too, and psycopg's own for int is the smallest that
