@@ -61,8 +61,6 @@ class Database:
                 row_factory=namedtuple_row,
                 connect_timeout=CONNECT_SECONDS,
                 application_name=settings.instance,
-                # psycopg would give up its own prepared statements at each rollback, and ours with them.
-                prepare_threshold=None,
                 options=_limits(settings),
                 # psycopg would drop all prepared statements after a rollback, those of Connection too.
                 prepare_threshold=None,
