@@ -62,6 +62,8 @@ class Database:
                 connect_timeout=CONNECT_SECONDS,
                 application_name=settings.instance,
                 options=_limits(settings),
+                # psycopg would drop all prepared statements after a rollback, those of Connection too.
+                prepare_threshold=None,
             )
             # A prepared statement is known by its values' types too, and psycopg's own for int is the smallest that
             # holds the number: the same statement would be prepared again for small and for large ones.
