@@ -62,6 +62,12 @@ WHERE (CAST(%(owner)s AS uuid) IS NULL OR n.customer_id = CAST(%(owner)s AS uuid
   AND (CAST(%(after)s AS uuid) IS NULL OR n.id < CAST(%(after)s AS uuid))
 ORDER BY n.id DESC LIMIT %(limit)s
 """
+_ERASE = """
+WITH erased AS (
+    UPDATE notifications SET content = '{}' WHERE customer_id = CAST(%(customer_id)s AS uuid) RETURNING id
+)
+UPDATE delivery_attempts SET detail = '' FROM erased WHERE notification_id = erased.id
+"""
 # Materialized: a subquery that the planner runs again for each row would lock other rows each time.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
@@ -84,6 +90,10 @@ class NotificationStore:
     async def add(self, connection: Connection, notification: Notification) -> None:
         """Insert it in the transaction of the event that causes it; nothing when it is there already."""
         await connection.execute(_ADD, _columns(notification))
+
+    async def erase(self, connection: Connection, customer_id: str) -> None:
+        """Take what tells of a person from what they were told: names, addresses, and what mail servers said."""
+        await connection.execute(_ERASE, {"customer_id": customer_id})
 
     async def claim(self, limit: int, lease: timedelta) -> list[Notification]:
         """Take what is due; until the lease ends nobody else gets the same, and nothing of it is locked."""
@@ -126,7 +136,7 @@ class NotificationStore:
 def _columns(notification: Notification) -> dict[str, Any]:
     return {
         "id": notification.id,
-        "order_id": notification.order_id,
+        "order_id": notification.order_id or None,
         "customer_id": notification.customer_id,
         "channel": notification.channel,
         "template": notification.template,
@@ -144,7 +154,7 @@ def _columns(notification: Notification) -> dict[str, Any]:
 def _notification(row: Row) -> Notification:
     return Notification(
         id=row.id,
-        order_id=row.order_id,
+        order_id=row.order_id or "",
         customer_id=row.customer_id,
         channel=Channel(row.channel),
         template=Template(row.template),
