@@ -9,6 +9,7 @@ from joserfc.errors import SecurityWarning
 from mesh import server
 from ordermesh.auth.v1 import account_service_pb2_grpc as account_grpc
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
+from ordermesh.auth.v1 import personal_data_service_pb2_grpc as personal_data_grpc
 from services.auth.accounts import Accounts, FirstAdmin
 from services.auth.credentials import Credentials
 from services.auth.domain.sessions import Lifetimes
@@ -19,10 +20,10 @@ from services.auth.mint import Mint
 from services.auth.passwords import Passwords
 from services.auth.sealing import DataKeys, Digests
 from services.auth.second_factor import SecondFactor
-from services.auth.service import AccountMailService, AccountService, AuthService, ClientReader
+from services.auth.service import AccountMailService, AccountService, AuthService, ClientReader, PersonalDataService
 from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, SessionStore, UpkeepStore
+from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, PersonalDataStore, SessionStore, UpkeepStore
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.auth.upkeep import Upkeep
@@ -102,6 +103,11 @@ async def build(app: server.Application) -> None:
         AccountMailService(credentials),
         account_grpc.add_AccountMailServiceServicer_to_server,
         "ordermesh.auth.v1.AccountMailService",
+    )
+    app.serve(
+        PersonalDataService(PersonalDataStore(database, data_keys, digests), now),
+        personal_data_grpc.add_PersonalDataServiceServicer_to_server,
+        "ordermesh.auth.v1.PersonalDataService",
     )
 
 

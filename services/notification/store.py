@@ -58,6 +58,7 @@ _NOTIFICATION = f"{_COLUMNS} FROM notifications n {_ATTEMPTS}"
 _GET = f"{_NOTIFICATION} WHERE n.id = CAST(%(id)s AS uuid)"
 _PAGE = f"""{_NOTIFICATION}
 WHERE (CAST(%(owner)s AS uuid) IS NULL OR n.customer_id = CAST(%(owner)s AS uuid))
+  AND (CAST(%(customer_id)s AS uuid) IS NULL OR n.customer_id = CAST(%(customer_id)s AS uuid))
   AND (CAST(%(order_id)s AS uuid) IS NULL OR n.order_id = CAST(%(order_id)s AS uuid))
   AND (CAST(%(after)s AS uuid) IS NULL OR n.id < CAST(%(after)s AS uuid))
 ORDER BY n.id DESC LIMIT %(limit)s
@@ -128,7 +129,7 @@ class NotificationStore:
         return _notification(row)
 
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Notification]:
-        """Read notifications, newest first, that pass the filters owner and order_id, where given."""
+        """Read notifications, newest first, that pass the filters owner, customer_id and order_id, where given."""
         rows = await self._database.rows(_PAGE, {**filters, "after": after, "limit": limit})
         return [_notification(row) for row in rows]
 

@@ -128,6 +128,25 @@ def test_another_customers_session_is_not_found(shop: Shop, customer: Client) ->
     refused(reply, 404, "SESSION_NOT_FOUND")
 
 
+def test_a_browser_carries_the_session_in_a_cookie_that_no_script_reads(shop: Shop) -> None:
+    """The edge takes it in place of a header; a logout takes it away."""
+    email = address()
+    register(shop, email)
+    reply = ask(shop.stranger, "auth/login", email=email, password=PASSWORD, sessionCookie=True)
+    assert not reply.json().get("accessToken")
+    name, _, rest = reply.headers["set-cookie"].partition("=")
+    token, *attributes = rest.split("; ")
+    assert name == "ordermesh_session"
+    assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=900"} == set(attributes)
+    browser = {"cookie": f"{name}={token}"}
+    assert shop.stranger.http.get("/api/v1/auth/me", headers=browser).json()["email"] == email
+    gone = shop.stranger.http.post(
+        "/api/v1/auth/logout", json={}, headers=browser | {"origin": str(shop.stranger.http.base_url)}
+    )
+    assert gone.headers["set-cookie"].startswith("ordermesh_session=; Path=/; Max-Age=0")
+    refused(ask(shop.stranger, "auth/refresh", refreshToken=reply.json()["refreshToken"]), 401, "SESSION_ENDED")
+
+
 def test_a_forgotten_password_is_reset_by_mail(shop: Shop) -> None:
     """All sessions end, and the old password with them."""
     email = address()

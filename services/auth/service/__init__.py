@@ -3,5 +3,6 @@
 from services.auth.service.account import AccountMailService, AccountService
 from services.auth.service.auth import AuthService
 from services.auth.service.client import ClientReader
+from services.auth.service.personal_data import PersonalDataService
 
-__all__ = ["AccountMailService", "AccountService", "AuthService", "ClientReader"]
+__all__ = ["AccountMailService", "AccountService", "AuthService", "ClientReader", "PersonalDataService"]

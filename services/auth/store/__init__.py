@@ -4,6 +4,7 @@ from services.auth.store.attempts import AttemptStore
 from services.auth.store.codes import CodeStore
 from services.auth.store.factors import Factor, FactorStore
 from services.auth.store.keys import KeyStore
+from services.auth.store.personal_data import PersonalDataStore
 from services.auth.store.sessions import Refreshed, SessionStore
 from services.auth.store.upkeep import UpkeepStore
 from services.auth.store.users import Account, AuthStore
@@ -16,6 +17,7 @@ __all__ = [
     "Factor",
     "FactorStore",
     "KeyStore",
+    "PersonalDataStore",
     "Refreshed",
     "SessionStore",
     "UpkeepStore",
