@@ -23,7 +23,16 @@ from services.auth.second_factor import SecondFactor
 from services.auth.service import AccountMailService, AccountService, AuthService, ClientReader, PersonalDataService
 from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, PersonalDataStore, SessionStore, UpkeepStore
+from services.auth.store import (
+    AttemptStore,
+    AuthStore,
+    CodeStore,
+    FactorStore,
+    KeyStore,
+    PersonalDataStore,
+    SessionStore,
+    UpkeepStore,
+)
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.auth.upkeep import Upkeep

@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from typing import Final, Protocol
 
 from mesh import context, errors
 from mesh.telemetry import get_logger
 from services.notification import domain
 from services.notification.domain import Notification, RetryPlan, State
+from services.notification.letters import Letter
 from services.notification.rendering import UnwritableError, Writer
 
 _log = get_logger(__name__)
@@ -51,8 +51,8 @@ class AddressBook(Protocol):
 class Mailer(Protocol):
     """Takes e-mails."""
 
-    async def send(self, message: EmailMessage) -> str:
-        """Return what the provider said when it took the message. Raises RefusedError and UnreachableError."""
+    async def send(self, letter: Letter) -> str:
+        """Return what the provider said when it took the letter. Raises RefusedError and UnreachableError."""
 
 
 class Store(Protocol):
@@ -92,8 +92,8 @@ class Delivery:
             recipient = await self._addresses.find(notification.customer_id)
             code_id = notification.content.get(domain.ONE_TIME_CODE)
             code = await self._addresses.code(code_id) if code_id else ""
-            message = self._writer.write(notification, recipient.address, recipient.name, code)
-            detail = await self._mailer.send(message)
+            letter = self._writer.write(notification, recipient.address, recipient.name, code)
+            detail = await self._mailer.send(letter)
         except (errors.NotFound, UnwritableError, RefusedError) as fault:
             tried = self._failed(notification, str(fault), for_good=True)
         except UnreachableError as fault:

@@ -9,6 +9,7 @@ from psycopg import IntegrityError
 
 from services.common import events
 from services.common.database import Connection, Database, Row
+from services.common.filters import where
 from services.notification.domain import (
     Attempt,
     Channel,
@@ -56,19 +57,19 @@ CROSS JOIN LATERAL (
 """
 _NOTIFICATION = f"{_COLUMNS} FROM notifications n {_ATTEMPTS}"
 _GET = f"{_NOTIFICATION} WHERE n.id = CAST(%(id)s AS uuid)"
-_PAGE = f"""{_NOTIFICATION}
-WHERE (CAST(%(owner)s AS uuid) IS NULL OR n.customer_id = CAST(%(owner)s AS uuid))
-  AND (CAST(%(customer_id)s AS uuid) IS NULL OR n.customer_id = CAST(%(customer_id)s AS uuid))
-  AND (CAST(%(order_id)s AS uuid) IS NULL OR n.order_id = CAST(%(order_id)s AS uuid))
-  AND (CAST(%(after)s AS uuid) IS NULL OR n.id < CAST(%(after)s AS uuid))
-ORDER BY n.id DESC LIMIT %(limit)s
-"""
 _ERASE = """
 WITH erased AS (
     UPDATE notifications SET content = '{}' WHERE customer_id = CAST(%(customer_id)s AS uuid) RETURNING id
 )
 UPDATE delivery_attempts SET detail = '' FROM erased WHERE notification_id = erased.id
 """
+_PAGE = {
+    "owner": "n.customer_id = CAST(%(owner)s AS uuid)",
+    "customer_id": "n.customer_id = CAST(%(customer_id)s AS uuid)",
+    "order_id": "n.order_id = CAST(%(order_id)s AS uuid)",
+    "after": "n.id < CAST(%(after)s AS uuid)",
+}
+_NEWEST = "ORDER BY n.id DESC LIMIT %(limit)s"
 # Materialized: a subquery that the planner runs again for each row would lock other rows each time.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
@@ -90,11 +91,11 @@ class NotificationStore:
 
     async def add(self, connection: Connection, notification: Notification) -> None:
         """Insert it in the transaction of the event that causes it; nothing when it is there already."""
-        await connection.execute(_ADD, _columns(notification))
+        await connection.run(_ADD, _columns(notification))
 
     async def erase(self, connection: Connection, customer_id: str) -> None:
         """Take what tells of a person from what they were told: names, addresses, and what mail servers said."""
-        await connection.execute(_ERASE, {"customer_id": customer_id})
+        await connection.run(_ERASE, {"customer_id": customer_id})
 
     async def claim(self, limit: int, lease: timedelta) -> list[Notification]:
         """Take what is due; until the lease ends nobody else gets the same, and nothing of it is locked."""
@@ -130,7 +131,8 @@ class NotificationStore:
 
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Notification]:
         """Read notifications, newest first, that pass the filters owner, customer_id and order_id, where given."""
-        rows = await self._database.rows(_PAGE, {**filters, "after": after, "limit": limit})
+        values = {**filters, "after": after, "limit": limit}
+        rows = await self._database.rows(f"{_NOTIFICATION} {where(_PAGE, values)} {_NEWEST}", values)
         return [_notification(row) for row in rows]
 
 

@@ -64,9 +64,9 @@ class PersonalDataStore:
                 raise AdminNotErased
             await sessions.end(connection, user_id, EndReason.ERASED, now)
             for table in _KEPT_OF_A_USER:
-                await connection.execute(
+                await connection.run(
                     f"DELETE FROM {table} WHERE user_id = CAST(%(id)s AS uuid)",  # noqa: S608 - one of the above
                     {"id": user_id},
                 )
-            await connection.execute(_ERASE, {"id": user_id, "now": now})
+            await connection.run(_ERASE, {"id": user_id, "now": now})
             await tell(connection, user_id, user_erased(user_id))

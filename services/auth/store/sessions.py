@@ -118,7 +118,7 @@ class SessionStore:
         started = session_started(session.user_id, session.id, second_factor=second_factor)
         async with self._database.transaction() as connection:
             await tell(connection, session.user_id, started)
-            await connection.execute(_BEGIN, values)
+            await connection.run(_BEGIN, values)
 
     async def session_id(self, token: RefreshToken) -> str | None:
         """Tell which session a token is of."""

@@ -20,7 +20,16 @@ from services.auth.sealing import DataKeys, Digests
 from services.auth.second_factor import SecondFactor
 from services.auth.sessions import Login, Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, PersonalDataStore, SessionStore, UpkeepStore
+from services.auth.store import (
+    AttemptStore,
+    AuthStore,
+    CodeStore,
+    FactorStore,
+    KeyStore,
+    PersonalDataStore,
+    SessionStore,
+    UpkeepStore,
+)
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.common.database import Database

@@ -1,7 +1,9 @@
 """What people hear of their account: which events, in which words, and that no secret is kept on the way."""
 
 from dataclasses import replace
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import default
 
 import pytest
 from google.protobuf.message import Message
@@ -11,6 +13,7 @@ from ordermesh.auth.v1 import auth_events_pb2 as events
 from services.notification.delivery import Delivery
 from services.notification.domain import RetryPlan, State
 from services.notification.events.accounts import TOLD, erased_by, notification_caused_by
+from services.notification.letters import Letter
 from services.notification.rendering import Writer
 from tests.unit.services.notification.examples import CUSTOMER, NOW, Addresses, MemoryStore, Outbox, an_event
 
@@ -41,7 +44,14 @@ async def mailed(event: Message, web_url: str = "", *, faults: list[Exception] |
     (kept,) = store.rows.values()
     assert "code-of" not in repr(kept)
     assert kept.order_id == ""
-    return outbox.messages[0] if outbox.messages else None
+    return read(outbox.letters[0]) if outbox.letters else None
+
+
+def read(letter: Letter) -> EmailMessage:
+    """Read it as a mail server's other end does."""
+    message = message_from_bytes(letter.content, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
 
 
 def text(message: EmailMessage, kind: str) -> str:
@@ -90,7 +100,7 @@ async def test_a_mail_whose_code_nobody_waits_for_is_not_sent() -> None:
     writer = Writer("orders@ordermesh.test")
     delivery = Delivery(store, Expired(), outbox, writer=writer, clock=lambda: NOW, plan=RetryPlan())
     assert (await delivery.attempt(replace(notification))).state is State.FAILED
-    assert outbox.messages == []
+    assert outbox.letters == []
 
 
 @pytest.mark.parametrize(
