@@ -39,8 +39,9 @@ def test_a_person_is_exported_and_erased_but_for_the_books(shop: Shop, stack: Ru
     eventually(lambda: shop.letters_about(order["id"]))
     exported = json.loads(command("export", email))
     assert exported["account"]["user"]["email"] == email
-    assert [each["shippingAddress"] for each in exported["orders"]] == [ADDRESS]
-    assert exported["orders"][0]["payments"][0]["state"] == "AUTHORIZED"
+    (bought,) = exported["orders"]
+    assert bought["shippingAddress"].items() >= ADDRESS.items()
+    assert bought["payments"][0]["state"] == "AUTHORIZED"
     assert exported["notifications"]
 
     assert order["id"] in command("erase", email, status=2)
