@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
+from mesh import context
 from mesh.telemetry import get_logger
 from ordermesh.auth.v1 import personal_data_service_pb2 as pb
 from ordermesh.auth.v1 import personal_data_service_pb2_grpc as grpc_
@@ -31,7 +32,7 @@ class PersonalDataService(grpc_.PersonalDataServiceServicer):
 
     async def ErasePersonalData(self, request: pb.ErasePersonalDataRequest, _: object) -> pb.ErasePersonalDataResponse:
         """Take a user's data away; see the contract."""
-        await self._store.erase(request.user_id, self._clock())
+        await self._store.erase(request.user_id, self._clock(), context.current().caller.permissions)
         _log.warning("personal data erased", user_id=request.user_id)
         return pb.ErasePersonalDataResponse()
 

@@ -1,13 +1,15 @@
 """All that is kept of one user: read, and erased."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from services.auth.domain import ADMIN, User, UserNotFound
+from services.auth.domain import ADMIN, User, UserNotFound, require_held
 from services.auth.domain.proofs import AdminNotErased
 from services.auth.domain.sessions import EndReason, Session
 from services.auth.events import user_erased
 from services.auth.sealing import DataKeys, Digests
 from services.auth.store import sessions
+from services.auth.store.roles import permissions_of
 from services.auth.store.rows import USER_COLUMNS, lock, tell, user_of
 from services.common.database import Database
 
@@ -53,8 +55,11 @@ class PersonalDataStore:
         rows = await self._database.rows(_SESSIONS, {"id": user_id})
         return [sessions.session_of(row, self._data_keys) for row in rows]
 
-    async def erase(self, user_id: str, now: datetime) -> None:
-        """Take everything but the id away, and tell of it. Raises UserNotFound and AdminNotErased."""
+    async def erase(self, user_id: str, now: datetime, held: AbstractSet[str]) -> None:
+        """Take everything but the id away, and tell of it. `held` is what who asks may do.
+
+        Raises UserNotFound and AdminNotErased, and PermissionDenied for a user who may do more than who asks.
+        """
         async with self._database.transaction() as connection:
             await lock(connection, user_id)
             row = await connection.row(_ROLES, {"id": user_id})
@@ -62,6 +67,7 @@ class PersonalDataStore:
                 raise UserNotFound(user_id)
             if ADMIN in row.roles:
                 raise AdminNotErased
+            require_held(await permissions_of(connection, row.roles), held)
             await sessions.end(connection, user_id, EndReason.ERASED, now)
             for table in _KEPT_OF_A_USER:
                 await connection.run(

@@ -5,6 +5,7 @@ import base64
 
 import pytest
 
+from mesh.errors import PermissionDenied
 from services.auth.domain import InvalidCredentials, Role, User, UserNotFound
 from services.auth.domain.proofs import AdminNotErased
 from services.auth.domain.sessions import SessionEnded
@@ -15,6 +16,12 @@ from services.common.ids import new_id
 from tests.integration.postgres import Postgres
 from tests.integration.services.auth.conftest import EMAIL, HOME, PASSWORD, SECRET, Auth, Told
 
+STAFF = frozenset(
+    {
+        "account.read", "account.manage", "orders.create", "orders.read", "orders.cancel", "orders.return", "payments.read",
+        "notifications.read",
+    }
+)  # fmt: skip
 NEW = base64.b64encode(b"n" * 32).decode()
 
 
@@ -64,12 +71,12 @@ async def test_an_erased_user_is_nobody_and_the_address_is_free_again(
     """Nothing but the id is left, in any table of auth."""
     ann = await auth.registered()
     login = await auth.logged_in()
-    await auth.personal_data.erase(ann, auth.clock())
+    await auth.personal_data.erase(ann, auth.clock(), STAFF)
     with pytest.raises(InvalidCredentials):
         await auth.logged_in()
     with pytest.raises(SessionEnded):
         await auth.sessions.refresh(login.refresh_token, HOME)
-    for gone in (auth.store.get(ann), auth.personal_data.erase(ann, auth.clock())):
+    for gone in (auth.store.get(ann), auth.personal_data.erase(ann, auth.clock(), STAFF)):
         with pytest.raises(UserNotFound):
             await gone
     assert told.events()[-2:] == ["SessionsEnded", "UserErased"]
@@ -85,7 +92,7 @@ async def test_an_admin_is_not_erased_by_the_way(auth: Auth) -> None:
     assert isinstance(admin, User)
     assert Role.ADMIN in admin.roles
     with pytest.raises(AdminNotErased):
-        await auth.personal_data.erase(admin.id, auth.clock())
+        await auth.personal_data.erase(admin.id, auth.clock(), STAFF)
 
 
 async def test_a_user_is_found_by_id_and_by_email(auth: Auth) -> None:
@@ -95,3 +102,11 @@ async def test_a_user_is_found_by_id_and_by_email(auth: Auth) -> None:
     assert (await auth.personal_data.find(user_id=None, email=EMAIL)).id == ann
     with pytest.raises(UserNotFound):
         await auth.personal_data.find(user_id=new_id(), email="nobody@example.com")
+
+
+async def test_nobody_erases_who_may_do_more_than_they(auth: Auth) -> None:
+    """Else a part of what admins may would be worth the whole."""
+    ann = await auth.registered()
+    with pytest.raises(PermissionDenied):
+        await auth.personal_data.erase(ann, auth.clock(), frozenset({"users.manage"}))
+    await auth.logged_in()
