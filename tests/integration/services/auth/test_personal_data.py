@@ -17,11 +17,15 @@ from tests.integration.postgres import Postgres
 from tests.integration.services.auth.conftest import EMAIL, HOME, PASSWORD, SECRET, Auth, Told
 
 STAFF = frozenset(
-    {
-        "account.read", "account.manage", "orders.create", "orders.read", "orders.cancel", "orders.return", "payments.read",
-        "notifications.read",
-    }
-)  # fmt: skip
+    f"{resource}.{verb}"
+    for resource, verbs in {
+        "account": ("read", "manage"),
+        "orders": ("create", "read", "cancel", "return"),
+        "payments": ("read",),
+        "notifications": ("read",),
+    }.items()
+    for verb in verbs
+)
 NEW = base64.b64encode(b"n" * 32).decode()
 
 
