@@ -61,9 +61,9 @@ class Database:
                 row_factory=namedtuple_row,
                 connect_timeout=CONNECT_SECONDS,
                 application_name=settings.instance,
-                # psycopg would give up its own prepared statements at each rollback, and ours with them.
-                prepare_threshold=None,
                 options=_limits(settings),
+                # psycopg would drop all prepared statements after a rollback, those of Connection too.
+                prepare_threshold=None,
             )
             # A prepared statement is known by its values' types too, and psycopg's own for int is the smallest that
             # holds the number: the same statement would be prepared again for small and for large ones.
