@@ -7,3 +7,7 @@ bench: proto ## Measure the running stack against a bare gRPC echo (A=--quick fo
 .PHONY: bench-discovery
 bench-discovery: proto xds ## Measure a control plane with 1,000 endpoints and 200 clients, apart from any stack (A=--help)
 	@$(PYTHON) -m bench.discovery $(A)
+
+.PHONY: bench-growth
+bench-growth: proto ## Measure get, list and place with 10 thousand and 1 million orders, apart from any stack (A=--help)
+	@$(PYTHON) -m bench.growth $(A)

@@ -1,4 +1,4 @@
-"""What the edge makes of the contracts, for people and for files: `python -m gateway routes` and `… openapi`.
+"""What the edge makes of the contracts, for people and for files: `python -m gateway routes`, `… openapi`, `… reasons`.
 
 The bootstrap itself is written for an installation: see `gateway.write` and deploy/native/provision/envoy.py.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.openapi import OpenApiError, describe
+from gateway.reasons import reasons
 from mesh.contract import AccessKind, Contract, MethodPolicy
 
 
@@ -19,6 +20,8 @@ def main() -> None:
     contract = Contract.load()
     if arguments.what == "routes":
         print("\n".join(_table(contract)))
+    elif arguments.what == "reasons":
+        print("\n".join(f"{each.status}  {each.name:26} {each.source:13} {each.sentence}" for each in reasons()))
     else:
         print(json.dumps(describe(contract, generator=arguments.generator), indent=1, ensure_ascii=False))
 
@@ -27,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("routes", help="every route with its access, deadline, idempotency and rate")
+    commands.add_parser("reasons", help="every reason that an error may have")
     openapi = commands.add_parser("openapi", help="the description of the REST API as JSON")
     openapi.add_argument("--generator", type=Path, required=True, help="protoc-gen-openapi")
     return parser

@@ -1,12 +1,13 @@
-"""The edge's own refusals in the one error shape of the system: google.rpc.Status as JSON.
+"""The edge's own refusals in the one error shape of the system (problems.py).
 
-Services send the same shape, which the transcoder turns into JSON. A client of gRPC or gRPC-Web gets a gRPC status,
-which Envoy makes by itself, so these bodies are kept away from it.
+Services send a google.rpc.Status, which the transcoder turns into JSON and problems.lua into the same shape. A client
+of gRPC or gRPC-Web gets a gRPC status, which Envoy makes by itself, so these bodies are kept away from it.
 """
 
 from google.rpc import code_pb2
 
 from gateway.envoy import Json, header
+from gateway.problems import MEDIA_TYPE, members
 
 DOMAIN = "edge.ordermesh"
 TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter
@@ -65,10 +66,9 @@ def local_replies() -> Json:
 
 
 def _mapper(status: int) -> Json:
-    code, reason = REFUSALS[status]
     return {
         "filter": _all_of(_status("EQ", status), _not_grpc()),
-        "body_format_override": _body(code, reason, MESSAGES.get(status, OWN_WORDS)),
+        "body_format_override": _body(status, MESSAGES.get(status, OWN_WORDS)),
     }
 
 
@@ -86,7 +86,7 @@ def _correction(failure: str) -> tuple[Json, Json]:
         {
             "filter": _all_of(_token_failed(failure), _not_grpc()),
             "status_code": status,
-            "body_format_override": _body(*REFUSALS[status], message),
+            "body_format_override": _body(status, message),
         },
         {"filter": _token_failed(failure), "status_code": status, "body_format_override": _text(message)},
     )
@@ -95,11 +95,16 @@ def _correction(failure: str) -> tuple[Json, Json]:
 def _any_other() -> Json:
     return {
         "filter": _all_of(_status("GE", 400), _not_grpc()),
-        "body_format_override": _body("UNKNOWN", "REFUSED_BY_EDGE", OWN_WORDS),
+        # Whatever it is, it is said with the status in the status line.
+        "body_format_override": _json("UNKNOWN", "REFUSED_BY_EDGE", "%RESPONSE_CODE%", OWN_WORDS),
     }
 
 
-def _body(code: str, reason: str, message: str) -> Json:
+def _body(status: int, message: str) -> Json:
+    return _json(*REFUSALS[status], status, message)
+
+
+def _json(code: str, reason: str, status: int | str, message: str) -> Json:
     request_id = "%REQ(X-REQUEST-ID)%"
     details = [
         {
@@ -111,8 +116,9 @@ def _body(code: str, reason: str, message: str) -> Json:
         {"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id, "servingData": ""},
     ]
     return {
-        "json_format": {"code": code_pb2.Code.Value(code), "message": message, "details": details},
-        "content_type": "application/json",
+        "json_format": members(reason, status, message)
+        | {"code": code_pb2.Code.Value(code), "message": message, "details": details},
+        "content_type": MEDIA_TYPE,
     }
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from gateway import rates, tokens
 from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
+from gateway.problems import problem_filter
 from mesh.headers import SESSION_COOKIE
 
 # What a client may call its request; anything else is replaced. UUIDs and the usual trace ids fit.
@@ -19,7 +20,7 @@ RESERVED_PREFIXES = ("x-ordermesh-", "x-envoy-")
 SESSION = f"(?s).*{SESSION_COOKIE}=.*"
 ALT_SVC_SECONDS = 86_400
 HEALTH_PATH = "/healthz"
-COMPRESSED = ("application/json", "text/html", "text/css", "text/javascript")
+COMPRESSED = ("application/json", "application/problem+json", "text/html", "text/css", "text/javascript")
 COMPRESSED_BYTES = 256
 # Where a client takes several alike, as browsers do, it gets the one that costs least for what it saves.
 PREFERRED = "zstd"
@@ -57,6 +58,7 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         _body_limit(settings.limits.max_body_bytes),
         *(_compressor(kind, library) for kind, library in COMPRESSORS.items()),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
+        problem_filter(),
         transcoder(options, print_defaults=True),
         router(),
     ]

@@ -8,51 +8,35 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from google.protobuf.descriptor import Descriptor
 
 from gateway.envoy import Json
-from mesh.contract import AccessKind, Contract, Idempotency, MethodPolicy, RateClass
+from gateway.examples import example_of, value_of
+from gateway.openapi_errors import PROBLEM, responses, responses_of, schema
+from gateway.schemas import Messages, constrain, constrain_all, is_required
+from mesh.contract import DESCRIPTORS, AccessKind, Contract, Idempotency, MethodPolicy, RateClass
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("buf.gen.openapi.yaml")
 TIMEOUT_SECONDS = 60
 MEDIA_TYPE = "application/json"
+EVENTS = "text/event-stream"
+ANYTHING = "*/*"
+RAW_BODY = "google.api.HttpBody"
 TOKEN = "accessToken"  # noqa: S105 - the name of a security scheme
 INTRODUCTION = """
 Orders, products, stock, payments and notifications over HTTP and JSON. The same methods are gRPC and gRPC-Web on the
 same port.
 
 - **Token.** Register, log in, and send `Authorization: Bearer <accessToken>`. Methods marked public need none.
-- **Errors** are `google.rpc.Status`: a code, a sentence, and details. `ErrorInfo.reason` is what a program should look
-  at, `BadRequest` names the fields at fault, `RequestInfo.requestId` is what to quote when you ask us.
+- **Errors** are problems (RFC 9457) that have the members of a `google.rpc.Status` too. `reason` is what a program
+  should look at, `errors` names the fields at fault, and the header `x-request-id` is what to quote when you ask us.
 - **Money** is `google.type.Money`: whole units as a string, and billionths in `nanos`. 19.99 EUR is
   `{"currencyCode": "EUR", "units": "19", "nanos": 990000000}`.
 - **Repeat safely.** With an `Idempotency-Key` an order is placed once however often it is sent.
 - **Pages.** Ask again with `pageToken` set to `nextPageToken` until that is empty.
 - **Unknown fields** of a request are ignored.
 """
-STATUS: Json = {
-    "type": "object",
-    "description": "google.rpc.Status: what every error is.",
-    "properties": {
-        "code": {
-            "type": "integer",
-            "format": "int32",
-            "description": "A google.rpc.Code, such as 3, INVALID_ARGUMENT.",
-        },
-        "message": {"type": "string", "description": "For people to read."},
-        "details": {
-            "type": "array",
-            "description": "ErrorInfo always; BadRequest, RetryInfo and RequestInfo where they apply.",
-            "items": {
-                "type": "object",
-                "properties": {"@type": {"type": "string"}},
-                "additionalProperties": True,
-                "required": ["@type"],
-            },
-        },
-    },
-    "required": ["code", "message"],
-}
 # What the types of google.type look like when they are filled in; the API page begins with these.
 EXAMPLES: dict[str, Json] = {
     "Money": {"currencyCode": "EUR", "units": "19", "nanos": 990000000},
@@ -72,23 +56,32 @@ IDEMPOTENCY_KEY: Json = {
 }
 
 
+IF_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The `etag` that it must still have, in quotes; the same as `etag` in the body.",
+    "schema": {"type": "string", "maxLength": 66},
+}
+
+
 class OpenApiError(Exception):
     """The generator failed; the message is what it said."""
 
 
-def describe(contract: Contract, *, generator: Path) -> Json:
+def describe(contract: Contract, *, generator: Path, descriptors: Path = DESCRIPTORS) -> Json:
     """Build the description of the API. Raises OpenApiError."""
-    document = _generate(generator)
+    document, messages = _generate(generator), Messages(descriptors)
     document["info"] = {"title": "ordermesh", "version": "v1", "description": INTRODUCTION.strip()}
     components = document["components"]
-    components["schemas"]["Status"] = STATUS
+    components["schemas"][PROBLEM] = schema()
     for name, example in EXAMPLES.items():
         components["schemas"][name]["example"] = example
-    components["responses"] = {"Error": _error_response()}
+    constrain_all(components["schemas"], messages)
+    components["responses"] = responses()
     components["securitySchemes"] = {TOKEN: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     policies = {f"{policy.service.rpartition('.')[2]}_{policy.method}": policy for policy in contract.methods}
     for operation in _operations(document):
-        _tell(operation, policies[operation["operationId"]], components["schemas"])
+        _tell(operation, policies[operation["operationId"]], components["schemas"], messages)
     tidied: Json = _tidied(document)
     return tidied
 
@@ -116,20 +109,66 @@ def _operations(document: Json) -> Iterator[Json]:
         yield from item.values()
 
 
-def _tell(operation: Json, policy: MethodPolicy, schemas: Json) -> None:
-    """Add what the contract's options say of a method."""
+def _tell(operation: Json, policy: MethodPolicy, schemas: Json, messages: Messages) -> None:
+    """Add what the contract says of a method and of its request."""
     public = policy.access.kind is AccessKind.PUBLIC
     operation["security"] = [] if public else [{TOKEN: []}]
-    operation["responses"]["default"] = {"$ref": "#/components/responses/Error"}
     operation["x-permission"] = policy.access.permission or "public"
     operation["x-deadline-seconds"] = policy.deadline.total_seconds()
     operation["x-idempotency"] = policy.idempotency.name
     if policy.rate is RateClass.STRICT:
         operation["x-rate"] = policy.rate.name
+    request = messages.request_of(policy.full_name)
+    in_path = _fill_parameters(operation, request)
     body = _body(operation, schemas)
-    _leave_to_path(operation, body)
-    if policy.idempotency is not Idempotency.SAFE and "requestId" in body.get("properties", {}):
-        operation["parameters"] = [*operation.get("parameters", []), IDEMPOTENCY_KEY]
+    _leave_to_path(in_path, body)
+    _fill_body(operation, request, in_path)
+    changes = policy.idempotency is not Idempotency.SAFE
+    if changes and "requestId" in body.get("properties", {}):
+        _parameters(operation).append(IDEMPOTENCY_KEY)
+    has_etag = changes and "etag" in body.get("properties", {})
+    if has_etag:
+        _parameters(operation).append(IF_MATCH)
+    if policy.server_streaming:
+        operation["responses"]["200"] = _stream(operation["responses"]["200"])
+    has_body = "requestBody" in operation
+    operation["responses"] |= responses_of(policy, has_path=bool(in_path), has_body=has_body, has_etag=has_etag)
+
+
+def _parameters(operation: Json) -> list[Json]:
+    found: list[Json] = operation.setdefault("parameters", [])
+    return found
+
+
+def _fill_parameters(operation: Json, request: Descriptor) -> set[str]:
+    """Say what is asked of each parameter, with an example of those that are needed; give the names of the path's."""
+    fields = {field.json_name: field for field in request.fields}
+    for parameter in operation.get("parameters", []):
+        if field := fields.get(parameter["name"]):
+            constrain(parameter["schema"], field)
+            if is_required(field):
+                parameter |= {"required": True, "example": value_of(field)}
+    return {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+
+
+def _fill_body(operation: Json, request: Descriptor, in_path: set[str]) -> None:
+    """Give an example of the body; one that is bytes may be anything."""
+    if "requestBody" not in operation:
+        return
+    raw = any(field.message_type and field.message_type.full_name == RAW_BODY for field in request.fields)
+    if raw:
+        content: Json = {ANYTHING: {"schema": {"type": "string", "format": "binary"}}}
+    else:
+        example = {name: value for name, value in example_of(request).items() if name not in in_path}
+        content = {MEDIA_TYPE: operation["requestBody"]["content"][MEDIA_TYPE] | {"example": example}}
+    operation["requestBody"]["content"] = content
+
+
+def _stream(response: Json) -> Json:
+    """Tell a stream of answers as what it is over REST; OpenAPI 3.0 has no word for what each event holds."""
+    item = response["content"][MEDIA_TYPE]["schema"]
+    events = {"schema": {"type": "string"}, "x-item-schema": item}
+    return {"description": "Server-sent events; the `data` of each is the answer as JSON.", "content": {EVENTS: events}}
 
 
 def _body(operation: Json, schemas: Json) -> Json:
@@ -139,19 +178,13 @@ def _body(operation: Json, schemas: Json) -> Json:
     return found
 
 
-def _leave_to_path(operation: Json, body: Json) -> None:
+def _leave_to_path(in_path: set[str], body: Json) -> None:
     """Take out of the body what the path says: the generator has it in both."""
-    in_path = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
     for name in in_path:
         body.get("properties", {}).pop(name, None)
     required = [each for each in body.pop("required", []) if each not in in_path]
     if required:
         body["required"] = required
-
-
-def _error_response() -> Json:
-    schema = {"$ref": "#/components/schemas/Status"}
-    return {"description": "What went wrong, and what to do about it.", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def _tidied(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -57,6 +57,7 @@ class Call:
     method: str = ""
     claims: str = field(default="", repr=False)
     traceparent: str = ""
+    if_match: str | None = None
 
     def remaining(self) -> float | None:
         """Seconds left to answer, never negative; None without a deadline."""

@@ -6,6 +6,9 @@ REQUEST_ID = "x-request-id"
 IDEMPOTENCY_KEY = "idempotency-key"
 """By which a repeated request is known (the IETF draft of the same name); an alternative to `request_id` fields."""
 
+IF_MATCH = "if-match"
+"""The etag that what is to be changed must still have (RFC 9110, section 13.1.1); an alternative to `etag` fields."""
+
 CLAIMS = "x-ordermesh-claims"
 """The payload of the end user's verified JWT, base64url. Believed from those that an intention lets act for users."""
 

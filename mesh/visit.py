@@ -81,6 +81,7 @@ class Visit:
             method=self._method,
             claims=claims,
             traceparent=self._traceparent,
+            if_match=self.metadata.get(headers.IF_MATCH),
         )
         context.enter(self._call)
         return self._call

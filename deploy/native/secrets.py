@@ -39,6 +39,8 @@ class Secrets:
     admin_password: str = field(repr=False)
     supervisor_password: str = field(repr=False)
     key_encryption_key: str = field(repr=False)
+    personal_data_keys: str = field(repr=False)
+    digest_key: str = field(repr=False)
     sandbox_webhook_secret: str = field(repr=False)
 
 
@@ -91,6 +93,8 @@ def _completed(kept: Mapping[str, Any], services: tuple[str, ...], consumers: tu
         "admin_password": _password(),
         "supervisor_password": _password(),
         "key_encryption_key": _key(),
+        "personal_data_keys": f"1:{_key()}",
+        "digest_key": _key(),
         "sandbox_webhook_secret": f"whsec_{_key()}",
     }
     return Secrets(**{name: _keep(value, kept.get(name)) for name, value in fresh.items()})

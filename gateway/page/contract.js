@@ -32,6 +32,12 @@ export function rowsOf(schema) {
       property.description ?? resolve(property)?.description]);
 }
 
+// The one media type of a request or a reply: { type, schema, example }.
+export function mediaOf(part) {
+  const [found] = Object.entries(part?.content ?? {});
+  return found ? { type: found[0], ...found[1] } : null;
+}
+
 // A body of the right shape: what has to be given, or all fields of a part that does not say.
 export function example(schema, depth = 0) {
   const found = resolve(schema) ?? {};

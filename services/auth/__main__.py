@@ -1,21 +1,31 @@
 """Wires the auth service and runs it."""
 
+import asyncio
 import warnings
 from datetime import UTC, datetime, timedelta
 
 from joserfc.errors import SecurityWarning
 
 from mesh import server
+from ordermesh.auth.v1 import account_service_pb2_grpc as account_grpc
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from services.auth.accounts import Accounts, FirstAdmin
+from services.auth.credentials import Credentials
+from services.auth.domain.sessions import Lifetimes
 from services.auth.keyring import KeyRing
 from services.auth.keys import KeyVault
+from services.auth.logins import Logins
 from services.auth.mint import Mint
 from services.auth.passwords import Passwords
-from services.auth.service import AuthService
+from services.auth.sealing import DataKeys, Digests
+from services.auth.second_factor import SecondFactor
+from services.auth.service import AccountMailService, AccountService, AuthService, ClientReader
+from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AuthStore, KeyStore
+from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, SessionStore, UpkeepStore
+from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
+from services.auth.upkeep import Upkeep
 from services.common.database import Database
 from services.common.ids import new_id
 
@@ -33,22 +43,73 @@ async def build(app: server.Application) -> None:
     database = await app.enter(Database.open(settings))
     app.add_check("database", database.ping)
 
-    store = AuthStore(database)
+    data_keys = DataKeys.read(settings.personal_data_keys.get_secret_value())
+    digests = Digests.read(settings.digest_key.get_secret_value())
+    store = AuthStore(database, data_keys, digests)
     secret, *previous = settings.secrets
     keys = KeyRing(KeyStore(database, KeyVault(secret, previous)), settings.schedule, now)
     lifetime = timedelta(seconds=settings.token_lifetime_seconds)
     mint = Mint(TokenIssuer(settings.issuer, settings.audience, lifetime), keys, now)
-    accounts = Accounts(store, Passwords(), mint, now, new_id)
+    passwords = Passwords()
+    throttle = Throttle(AttemptStore(database), digests, now)
+    accounts = Accounts(store, passwords, throttle, now, new_id)
+    sessions = Sessions(SessionStore(database, data_keys, digests), mint, now, new_id, _lifetimes(settings))
+    factors = FactorStore(database, data_keys)
+    factor = SecondFactor(factors, throttle, digests, now, settings.second_factor_issuer)
+    logins = Logins(
+        store,
+        passwords,
+        sessions,
+        challenges=factors,
+        factor=factor,
+        throttle=throttle,
+        clock=now,
+        verified_only=settings.require_verified_email,
+    )
+    credentials = Credentials(store, CodeStore(database), passwords, throttle, clock=now, new_id=new_id)
     admin = FirstAdmin(accounts, store, settings.admin_email, settings.admin_password.get_secret_value())
+    upkeep = Upkeep(UpkeepStore(database, data_keys, digests), now)
+
+    async def settle(stop: asyncio.Event) -> None:
+        await upkeep.seal()  # An admin in clear would not be found, and made a second time.
+        await admin.run(stop)
 
     app.add_check("signing keys", keys.check)
+    app.add_check("personal data", upkeep.check)
     app.add_check("first admin", admin.check)
-    app.background("first admin", admin.run)
     app.background("signing keys", keys.run)
+    app.background("upkeep", upkeep.run)
+    app.background("first admin", settle)
     app.serve(
-        AuthService(accounts, keys, store, lifetime),
+        AuthService(
+            accounts,
+            logins,
+            sessions,
+            keys=keys,
+            store=store,
+            token_lifetime=lifetime,
+            clients=ClientReader(settings.proxies),
+        ),
         auth_grpc.add_AuthServiceServicer_to_server,
         "ordermesh.auth.v1.AuthService",
+    )
+    app.serve(
+        AccountService(credentials, sessions, factor),
+        account_grpc.add_AccountServiceServicer_to_server,
+        "ordermesh.auth.v1.AccountService",
+    )
+    app.serve(
+        AccountMailService(credentials),
+        account_grpc.add_AccountMailServiceServicer_to_server,
+        "ordermesh.auth.v1.AccountMailService",
+    )
+
+
+def _lifetimes(settings: AuthSettings) -> Lifetimes:
+    return Lifetimes(
+        idle=timedelta(seconds=settings.session_idle_seconds),
+        longest=timedelta(seconds=settings.session_lifetime_seconds),
+        grace=timedelta(seconds=settings.refresh_grace_seconds),
     )
 
 

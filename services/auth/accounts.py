@@ -1,18 +1,19 @@
-"""Registering and logging in: the use cases between servicer and store."""
+"""Registering, and the install's first admin."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from google.protobuf.message import Message
+
 from mesh import context
 from mesh.telemetry import get_logger
-from services.auth.domain import EmailTaken, InvalidCredentials, Role, User, UserDisabled
-from services.auth.mint import Mint
+from services.auth.domain import Role, User
+from services.auth.events import registration_repeated
 from services.auth.passwords import Passwords
 from services.auth.store import Account
-from services.auth.tokens import Grant
+from services.auth.throttle import Throttle
 
 _log = get_logger(__name__)
 
@@ -20,63 +21,60 @@ _log = get_logger(__name__)
 class Store(Protocol):
     """What accounts need of the auth database."""
 
-    async def add(self, user: User, password_hash: str) -> None:
-        """Commit a new user and the event. Raises EmailTaken."""
+    async def add(self, user: User, password_hash: str, code_id: str | None) -> bool:
+        """Commit a new user with the events; False, and nothing is done, when the email is taken."""
 
-    async def account(self, email: str) -> Account | None:
-        """Read who logs in with an email."""
+    async def account(self, email: str, network: str = "") -> Account | None:
+        """Read who has an email."""
 
-    async def rehash(self, account: Account, fresh: str) -> None:
-        """Replace the hash of a password that stays the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A user who proved who they are, with their token."""
-
-    user: User
-    token: str = field(repr=False)
+    async def tell(self, user_id: str, message: Message) -> None:
+        """Commit an event that changes nothing but what is known of the user's story."""
 
 
 class Accounts:
-    """The use cases behind AuthService."""
+    """How users come to be."""
 
     def __init__(
         self,
         store: Store,
         passwords: Passwords,
-        mint: Mint,
+        throttle: Throttle,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
         """Everything from outside comes in here."""
         self._store = store
         self._passwords = passwords
-        self._mint = mint
+        self._throttle = throttle
         self._clock = clock
         self._new_id = new_id
 
-    async def register(self, email: str, password: str, display_name: str, role: Role = Role.CUSTOMER) -> User:
-        """Create a user. Raises EmailTaken."""
-        if await self._store.account(email) is not None:
-            raise EmailTaken  # Before the hash, which costs; the store decides when two come at once.
-        user = User(self._new_id(), email.strip(), display_name, (role,), 1, self._clock())
-        await self._store.add(user, await self._passwords.hash(password))
-        return user
+    async def register(self, email: str, password: str, display_name: str) -> None:
+        """Create a customer, and have a mail sent to verify the email.
 
-    async def log_in(self, email: str, password: str) -> Login:
-        """Check the password and issue a token. Raises InvalidCredentials and UserDisabled."""
-        account = await self._store.account(email)
-        matches = await self._passwords.matches(account.password_hash if account else None, password)
-        if account is None or not matches:
-            raise InvalidCredentials
-        if self._passwords.outdated(account.password_hash):
-            await self._store.rehash(account, await self._passwords.hash(password))
-        if account.user.disable_time is not None:
-            raise UserDisabled
-        user = account.user
-        token = await self._mint.issue(Grant(user.id, user.roles, user.permissions))
-        return Login(user, token.value)
+        Whoever asks can't tell whether the email was taken, by what is said or by how long it takes: the hash, which
+        costs most, is made in any case. The owner of a taken one is told by mail.
+        """
+        user = self._user(email, display_name, Role.CUSTOMER)
+        password_hash = await self._passwords.hash(password)
+        mails = await self._throttle.may_mail(email)
+        if await self._store.add(user, password_hash, self._new_id()):
+            _log.info("registered", user_id=user.id)
+            return
+        owner = await self._store.account(email)
+        if owner is not None and mails:
+            _log.info("registration repeated", user_id=owner.user.id)
+            await self._store.tell(owner.user.id, registration_repeated(owner.user.id))
+
+    async def add_admin(self, email: str, password: str) -> User | None:
+        """Create the install's first admin, whose email needs no mail; None when it is taken."""
+        user = self._user(email, "Administrator", Role.ADMIN)
+        if await self._store.account(email) is not None:
+            return None
+        return user if await self._store.add(user, await self._passwords.hash(password), None) else None
+
+    def _user(self, email: str, display_name: str, role: Role) -> User:
+        return User(self._new_id(), email.strip(), display_name, (role,), 0, self._clock())
 
 
 class NoAdminYetError(Exception):
@@ -102,9 +100,8 @@ class FirstAdmin:
     async def run(self, _stop: asyncio.Event) -> None:
         """Create it if it is missing; whoever runs this starts it again when the database is away."""
         with context.background(actor="service:auth"):
-            try:
-                user = await self._accounts.register(self._email, self._password, "Administrator", Role.ADMIN)
-            except EmailTaken:
+            user = await self._accounts.add_admin(self._email, self._password)
+            if user is None:
                 await self._check_is_admin()
             else:
                 _log.info("admin created", user_id=user.id)

@@ -1,9 +1,13 @@
-"""What auth publishes, and the contract's form of a user."""
+"""What auth publishes, and the contract's form of what it knows. Events name no one: they live long."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from ordermesh.auth.v1 import auth_events_pb2, auth_pb2
+from ordermesh.auth.v1 import auth_events_pb2 as pb
+from ordermesh.auth.v1 import auth_pb2
 from services.auth.domain import User
+from services.auth.domain.proofs import Purpose
+from services.auth.domain.sessions import EndReason, Session
 from services.auth.keys import ALGORITHM, SigningKey
 from services.common.events import EventRecord
 from services.common.protobuf import timestamp_to_proto
@@ -11,21 +15,81 @@ from services.common.protobuf import timestamp_to_proto
 AGGREGATE_TYPE = "user"
 
 
-def user_registered(user: User) -> EventRecord:
-    """Return the event of a new user. It names no one: events live long."""
-    message = auth_events_pb2.UserRegistered(user_id=user.id, roles=list(user.roles))
-    return EventRecord(AGGREGATE_TYPE, user.id, user.version, message)
+def user_registered(user: User) -> pb.UserRegistered:
+    """Tell of a new user."""
+    return pb.UserRegistered(user_id=user.id, roles=list(user.roles))
+
+
+def registration_repeated(user_id: str) -> pb.RegistrationRepeated:
+    """Tell that somebody wanted to register with a user's email."""
+    return pb.RegistrationRepeated(user_id=user_id)
+
+
+def email_verified(user_id: str) -> pb.EmailVerified:
+    """Tell that mail reaches a user."""
+    return pb.EmailVerified(user_id=user_id)
+
+
+def password_changed(user_id: str, *, by_reset: bool) -> pb.PasswordChanged:
+    """Tell of a new password."""
+    return pb.PasswordChanged(user_id=user_id, by_reset=by_reset)
+
+
+def login_blocked(user_id: str) -> pb.LoginBlocked:
+    """Tell that somebody guesses a user's password."""
+    return pb.LoginBlocked(user_id=user_id)
+
+
+def session_started(user_id: str, session_id: str, *, second_factor: bool) -> pb.SessionStarted:
+    """Tell of a login."""
+    return pb.SessionStarted(user_id=user_id, session_id=session_id, second_factor=second_factor)
+
+
+def second_factor_enabled(user_id: str) -> pb.SecondFactorEnabled:
+    """Tell that login asks for more from now on."""
+    return pb.SecondFactorEnabled(user_id=user_id)
+
+
+def second_factor_disabled(user_id: str) -> pb.SecondFactorDisabled:
+    """Tell that login asks for less from now on."""
+    return pb.SecondFactorDisabled(user_id=user_id)
+
+
+def recovery_code_used(user_id: str, remaining: int) -> pb.RecoveryCodeUsed:
+    """Tell that a recovery code stood in for the authenticator."""
+    return pb.RecoveryCodeUsed(user_id=user_id, remaining=remaining)
+
+
+def recovery_codes_replaced(user_id: str) -> pb.RecoveryCodesReplaced:
+    """Tell that the recovery codes are others."""
+    return pb.RecoveryCodesReplaced(user_id=user_id)
+
+
+def code_requested(
+    purpose: Purpose, user_id: str, code_id: str
+) -> pb.EmailVerificationRequested | pb.PasswordResetRequested:
+    """Tell that a mail with a code is to be sent; the code is made when the mail is."""
+    if purpose is Purpose.EMAIL_VERIFICATION:
+        return pb.EmailVerificationRequested(user_id=user_id, one_time_code_id=code_id)
+    return pb.PasswordResetRequested(user_id=user_id, one_time_code_id=code_id)
+
+
+def sessions_ended(user_id: str, session_ids: Sequence[str], reason: EndReason) -> pb.SessionsEnded:
+    """Tell which sessions ended, and why."""
+    return pb.SessionsEnded(
+        user_id=user_id, session_ids=session_ids, reason=pb.SessionsEnded.Reason.Value(reason.value)
+    )
 
 
 def signing_key_created(key_id: str, sign_time: datetime) -> EventRecord:
     """Return the event of a key that will sign."""
-    message = auth_events_pb2.SigningKeyCreated(key_id=key_id, sign_time=timestamp_to_proto(sign_time))
+    message = pb.SigningKeyCreated(key_id=key_id, sign_time=timestamp_to_proto(sign_time))
     return EventRecord("signing_key", key_id, 1, message)
 
 
 def signing_key_deleted(key_id: str) -> EventRecord:
     """Return the event of a key that nobody needs any more."""
-    return EventRecord("signing_key", key_id, 2, auth_events_pb2.SigningKeyDeleted(key_id=key_id))
+    return EventRecord("signing_key", key_id, 2, pb.SigningKeyDeleted(key_id=key_id))
 
 
 def user_to_proto(user: User) -> auth_pb2.User:
@@ -37,6 +101,21 @@ def user_to_proto(user: User) -> auth_pb2.User:
         roles=list(user.roles),
         create_time=timestamp_to_proto(user.create_time),
         disable_time=timestamp_to_proto(user.disable_time) if user.disable_time else None,
+        email_verified=user.email_verified,
+        second_factor=user.second_factor,
+    )
+
+
+def session_to_proto(session: Session, current_id: str) -> auth_pb2.Session:
+    """Return the contract's form of a session; `current_id` is the one that asks."""
+    return auth_pb2.Session(
+        id=session.id,
+        user_agent=session.client.user_agent,
+        address=session.client.address,
+        create_time=timestamp_to_proto(session.create_time),
+        last_used_time=timestamp_to_proto(session.last_used_time),
+        expire_time=timestamp_to_proto(session.expire_time),
+        current=session.id == current_id,
     )
 
 

@@ -21,7 +21,19 @@ class AuthSettings(ServiceSettings):
     previous_key_encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="those that sealed before, commas between; what they sealed is sealed anew"
     )
+    personal_data_keys: SecretStr = Field(
+        description="name:key,… of 256 bits in base64; the first seals personal data in the database, all open it"
+    )
+    digest_key: SecretStr = Field(description="256 bits in base64; finds users by email without keeping it in clear")
     token_lifetime_seconds: float = Field(default=900, gt=0)
+    session_idle_seconds: float = Field(default=30 * 86400, gt=0, description="a session ends without a refresh")
+    session_lifetime_seconds: float = Field(default=90 * 86400, gt=0, description="a session ends in any case")
+    refresh_grace_seconds: float = Field(
+        default=10, ge=0, description="how long a second use of a refresh token is taken for a coincidence"
+    )
+    require_verified_email: bool = Field(default=False, description="whether login is for verified emails only")
+    second_factor_issuer: str = Field(default="Ordermesh", min_length=1, description="what authenticators show")
+    proxies: int = Field(default=0, ge=0, description="trusted proxies before the edge, which add to x-forwarded-for")
     key_rotation_seconds: float = Field(default=30 * 86_400, gt=0, description="how long a key signs")
     key_publication_seconds: float = Field(
         default=180, ge=0, description="how long a key is public before it signs: longer than any verifier keeps keys"

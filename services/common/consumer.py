@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.telemetry import get_logger
+from services.common.connection import Connection
 from services.common.database import Database
 from services.common.dead_letter_topic import DeadLetterTopic
 from services.common.handling import Effects, Handler, Handling, Patience
 from services.common.inbox import Inbox
 from services.common.lanes import Handle, Lanes
 from services.common.parked import ParkedEvents
-from services.common.pool import Connection
 from services.common.received import ReceivedEvent
 from services.common.replays import Replays
 from services.common.settings import ServiceSettings

@@ -15,7 +15,8 @@ from psycopg.types.numeric import Int8Dumper
 
 from mesh import errors
 from mesh.telemetry import get_logger
-from services.common.pool import Connection, Pool, PoolExhaustedError, Row, Values
+from services.common.connection import Connection, Row, Values
+from services.common.pool import Pool, PoolExhaustedError
 from services.common.settings import ServiceSettings
 
 __all__ = ["Connection", "Database", "NotMigratedError", "Row", "Values", "newest_revision"]
@@ -86,7 +87,7 @@ class Database:
     async def run(self, statement: str, values: Values | None = None) -> int:
         """Run one statement, which is its own commit, and return how many rows it changed."""
         async with self.autocommit() as connection:
-            return (await connection.execute(statement, values)).rowcount
+            return await connection.run(statement, values)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

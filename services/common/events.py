@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from mesh import context
-from services.common.pool import Connection
+from services.common.connection import Connection
 
 _COLUMNS = "aggregate_type, aggregate_id, sequence, type, payload, traceparent, actor, request_id"
 _VALUES = """
@@ -74,7 +74,7 @@ def insert_from(cte: str) -> str:
 
 async def append(connection: Connection, record: EventRecord) -> None:
     """Write an event in the transaction of `connection`."""
-    await connection.execute(_APPEND, parameters(record))
+    await connection.run(_APPEND, parameters(record))
 
 
 async def read(connection: Connection, aggregate_id: str, *, after: int, limit: int) -> list[StoredEvent]:

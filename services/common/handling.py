@@ -18,9 +18,9 @@ from mesh import context, errors
 from mesh.headers import TRACEPARENT
 from mesh.telemetry import get_logger
 from services.common import consumer_metrics as metrics
+from services.common.connection import Connection
 from services.common.inbox import Taken
 from services.common.parked import DeadLetter, Reason
-from services.common.pool import Connection
 from services.common.received import ReceivedEvent, Record, UndecodableError, event_in
 
 _log = get_logger(__name__)

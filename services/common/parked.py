@@ -147,7 +147,7 @@ class ParkedEvents:
 
     async def remove(self, connection: Connection, event: ParkedEvent) -> None:
         """Take it off the queue, in the transaction of its effect."""
-        await connection.execute(_REMOVE, {"id": event.id})
+        await connection.run(_REMOVE, {"id": event.id})
 
     async def fail(self, event: ParkedEvent, reason: Reason, error: str) -> None:
         """Commit that it failed again."""

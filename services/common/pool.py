@@ -6,29 +6,11 @@ Here who needs a connection makes it: a server that is away is an error at once,
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
-Row = Any
-"""A row, as a named tuple of its columns; the store that asked knows which."""
-
-Values = Mapping[str, Any]
-"""What a statement's %(name)s stand for."""
-
-
-class Connection(AsyncConnection[Row]):
-    """A connection that gives rows in one step."""
-
-    async def rows(self, statement: str, values: Values | None = None) -> list[Row]:
-        """Run a statement and return all its rows."""
-        return await (await self.execute(statement, values)).fetchall()
-
-    async def row(self, statement: str, values: Values | None = None) -> Row:
-        """Run a statement and return its first row; None when it has none."""
-        return await (await self.execute(statement, values)).fetchone()
+from services.common.connection import Connection
 
 
 class PoolExhaustedError(Exception):

@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 from mesh.telemetry import get_logger
 from services.common import consumer_metrics as metrics
+from services.common.connection import Connection
 from services.common.handling import TRANSIENT, Effects, Patience, describe
 from services.common.inbox import Taken
 from services.common.parked import ParkedEvent, Reason, State
-from services.common.pool import Connection
 from services.common.received import Record, UndecodableError, event_in
 
 _log = get_logger(__name__)

@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from typing import Final, Protocol
 
 from mesh import context, errors
 from mesh.telemetry import get_logger
 from services.notification import domain
 from services.notification.domain import Notification, RetryPlan, State
+from services.notification.letters import Letter
 from services.notification.rendering import UnwritableError, Writer
 
 _log = get_logger(__name__)
@@ -48,8 +48,8 @@ class AddressBook(Protocol):
 class Mailer(Protocol):
     """Takes e-mails."""
 
-    async def send(self, message: EmailMessage) -> str:
-        """Return what the provider said when it took the message. Raises RefusedError and UnreachableError."""
+    async def send(self, letter: Letter) -> str:
+        """Return what the provider said when it took the letter. Raises RefusedError and UnreachableError."""
 
 
 class Store(Protocol):
@@ -87,8 +87,8 @@ class Delivery:
         """Try once and commit what came of it."""
         try:
             recipient = await self._addresses.find(notification.customer_id)
-            message = self._writer.write(notification, recipient.address, recipient.name)
-            detail = await self._mailer.send(message)
+            letter = self._writer.write(notification, recipient.address, recipient.name)
+            detail = await self._mailer.send(letter)
         except (errors.NotFound, UnwritableError, RefusedError) as fault:
             tried = self._failed(notification, str(fault), for_good=True)
         except UnreachableError as fault:

@@ -7,10 +7,6 @@ the text, and templates run in Jinja2's sandbox.
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
-from email import policy
-from email.headerregistry import Address, HeaderRegistry
-from email.message import EmailMessage
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,27 +15,13 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from services.notification import letters
 from services.notification.domain import Notification
+from services.notification.letters import Letter, Mailbox, Texts
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _NANOS: Final = Decimal(10) ** -9
 _LONGEST_NAME: Final = 200
-
-
-class _Headers(HeaderRegistry):
-    """Makes the class of a header once; Python's own makes one for every header of every e-mail."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._made: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a class made up at run time
-        if name.lower() not in self._made:
-            self._made[name.lower()] = super().__getitem__(name)
-        return self._made[name.lower()]
-
-
-_POLICY: Final = policy.default.clone(header_factory=_Headers())
 
 
 class UnwritableError(Exception):
@@ -51,7 +33,7 @@ class Writer:
 
     def __init__(self, sender: str, templates: Path = TEMPLATES) -> None:
         """`sender`: an address such as orders@example.org; its domain is in every Message-ID."""
-        self._sender = Address(display_name="Ordermesh", addr_spec=sender)
+        self._sender = Mailbox(sender, "Ordermesh")
         self._templates = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(templates),
             autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -63,26 +45,22 @@ class Writer:
         )
         self._templates.filters.update(line=one_line, money=money)
 
-    def write(self, notification: Notification, address: str, name: str) -> EmailMessage:
+    def write(self, notification: Notification, address: str, name: str) -> Letter:
         """Return the e-mail to a person. The same notification always has the same Message-ID."""
         try:
-            return self._write(notification, Address(display_name=one_line(name), addr_spec=address))
+            return self._write(notification, Mailbox(address, one_line(name)))
         except (TemplateError, ValueError, LookupError, TypeError) as fault:
             raise UnwritableError(f"the e-mail can't be written: {fault}") from fault
 
-    def _write(self, notification: Notification, to: Address) -> EmailMessage:
-        values = {**notification.content, "name": to.display_name}
+    def _write(self, notification: Notification, to: Mailbox) -> Letter:
+        values = {**notification.content, "name": to.name}
         folder = notification.template.value
-        message = EmailMessage(_POLICY)
-        message["From"] = self._sender
-        message["To"] = to
-        message["Subject"] = one_line(self._render(f"{folder}/subject.txt", values))
-        message["Date"] = format_datetime(notification.create_time)
-        message["Message-ID"] = f"<{notification.id}@{self._sender.domain}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(self._render(f"{folder}/body.txt", values))
-        message.add_alternative(self._render(f"{folder}/body.html", values), subtype="html")
-        return message
+        texts = Texts(
+            subject=one_line(self._render(f"{folder}/subject.txt", values)),
+            plain=self._render(f"{folder}/body.txt", values),
+            html=self._render(f"{folder}/body.html", values),
+        )
+        return letters.write(self._sender, to, texts, identity=notification.id, time=notification.create_time)
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
         return self._templates.get_template(template).render(values)
@@ -90,8 +68,10 @@ class Writer:
 
 def one_line(value: object) -> str:
     """Return the text without line breaks and other control characters, of bounded length."""
-    printable = "".join(" " if unicodedata.category(each).startswith(("C", "Z")) else each for each in str(value))
-    return " ".join(printable.split())[:_LONGEST_NAME]
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(each).startswith(("C", "Z")) else each for each in text)
+    return " ".join(text.split())[:_LONGEST_NAME]
 
 
 def money(amount: Mapping[str, Any]) -> str:

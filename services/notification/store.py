@@ -9,6 +9,7 @@ from psycopg import IntegrityError
 
 from services.common import events
 from services.common.database import Connection, Database, Row
+from services.common.filters import where
 from services.notification.domain import (
     Attempt,
     Channel,
@@ -56,12 +57,12 @@ CROSS JOIN LATERAL (
 """
 _NOTIFICATION = f"{_COLUMNS} FROM notifications n {_ATTEMPTS}"
 _GET = f"{_NOTIFICATION} WHERE n.id = CAST(%(id)s AS uuid)"
-_PAGE = f"""{_NOTIFICATION}
-WHERE (CAST(%(owner)s AS uuid) IS NULL OR n.customer_id = CAST(%(owner)s AS uuid))
-  AND (CAST(%(order_id)s AS uuid) IS NULL OR n.order_id = CAST(%(order_id)s AS uuid))
-  AND (CAST(%(after)s AS uuid) IS NULL OR n.id < CAST(%(after)s AS uuid))
-ORDER BY n.id DESC LIMIT %(limit)s
-"""
+_PAGE = {
+    "owner": "n.customer_id = CAST(%(owner)s AS uuid)",
+    "order_id": "n.order_id = CAST(%(order_id)s AS uuid)",
+    "after": "n.id < CAST(%(after)s AS uuid)",
+}
+_NEWEST = "ORDER BY n.id DESC LIMIT %(limit)s"
 # Materialized: a subquery that the planner runs again for each row would lock other rows each time.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
@@ -83,7 +84,7 @@ class NotificationStore:
 
     async def add(self, connection: Connection, notification: Notification) -> None:
         """Insert it in the transaction of the event that causes it; nothing when it is there already."""
-        await connection.execute(_ADD, _columns(notification))
+        await connection.run(_ADD, _columns(notification))
 
     async def claim(self, limit: int, lease: timedelta) -> list[Notification]:
         """Take what is due; until the lease ends nobody else gets the same, and nothing of it is locked."""
@@ -119,7 +120,8 @@ class NotificationStore:
 
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Notification]:
         """Read notifications, newest first, that pass the filters owner and order_id, where given."""
-        rows = await self._database.rows(_PAGE, {**filters, "after": after, "limit": limit})
+        values = {**filters, "after": after, "limit": limit}
+        rows = await self._database.rows(f"{_NOTIFICATION} {where(_PAGE, values)} {_NEWEST}", values)
         return [_notification(row) for row in rows]
 
 

@@ -98,7 +98,7 @@ class ProductStore:
     async def add(self, product: Product) -> None:
         """Commit a new product and its event. Raises SkuTaken."""
         async with self._database.transaction() as connection:
-            await connection.execute(_ADD_PRODUCT, _columns(product))
+            await connection.run(_ADD_PRODUCT, _columns(product))
             await _add_variants(connection, product)
             await events.append(connection, product_created(product))
 
@@ -165,7 +165,7 @@ async def _add_variants(connection: Connection, product: Product) -> None:
     if len(added) < len(skus):
         raise SkuTaken([(position, sku) for position, sku in enumerate(skus) if sku not in added])
     prices = [(variant.sku, price) for variant in product.variants for price in variant.prices]
-    await connection.execute(
+    await connection.run(
         _ADD_PRICES,
         {
             "skus": [sku for sku, _ in prices],

@@ -62,10 +62,10 @@ def test_what_is_no_json_of_ours_is_refused_in_the_same_shape(customer: Client, 
     ],
 )
 def test_errors_have_one_shape_everywhere(customer: Client, verb: str, path: str, status: int) -> None:
-    """google.rpc.Status as JSON, with the request's id also in the header."""
+    """A problem that is a google.rpc.Status too, with the request's id also in the header."""
     reply = customer.http.request(verb, path)
     assert reply.status_code == status, reply.text
-    assert reply.headers["content-type"].startswith("application/json")
+    assert reply.headers["content-type"] == "application/problem+json"
     assert reason_of(reply)
     assert reply.headers["x-request-id"]
 

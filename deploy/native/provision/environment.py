@@ -111,6 +111,8 @@ def _own_settings(runtime: Runtime, kept: Secrets, name: str) -> Mapping[str, ob
             "ADMIN_EMAIL": ADMIN_EMAIL,
             "ADMIN_PASSWORD": kept.admin_password,
             "KEY_ENCRYPTION_KEY": kept.key_encryption_key,
+            "PERSONAL_DATA_KEYS": kept.personal_data_keys,
+            "DIGEST_KEY": kept.digest_key,
             "KEY_PUBLICATION_SECONDS": _key_publication_seconds(),
         }
     if name == "payment":

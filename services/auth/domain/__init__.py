@@ -13,7 +13,6 @@ from services.auth.domain.roles import (
     require_known,
 )
 from services.auth.domain.users import (
-    EmailTaken,
     InvalidCredentials,
     NoUser,
     Role,
@@ -25,7 +24,6 @@ from services.auth.domain.users import (
 
 __all__ = [
     "ADMIN",
-    "EmailTaken",
     "InvalidCredentials",
     "LastAdmin",
     "NoUser",

@@ -30,6 +30,8 @@ class User:
     create_time: datetime
     disable_time: datetime | None = None
     permissions: frozenset[str] = frozenset()
+    email_verified: bool = False
+    second_factor: bool = False
 
 
 def canonical(email: str) -> str:
@@ -37,22 +39,12 @@ def canonical(email: str) -> str:
     return email.strip().casefold()
 
 
-class EmailTaken(errors.AlreadyExists):
-    """Somebody registered with this email already."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "there is an account with this email; log in instead",
-            reason="EMAIL_TAKEN",
-            violations=[errors.FieldViolation("email", "is registered already", "EMAIL_TAKEN")],
-        )
-
-
 class InvalidCredentials(errors.Unauthenticated):
-    """Email or password is wrong; which of the two is nobody's business."""
+    """Email or password is wrong, or the email has to be verified and is not; which of them is nobody's business."""
 
     def __init__(self) -> None:
-        super().__init__("email or password is wrong", reason="INVALID_CREDENTIALS")
+        message = "email or password is wrong, or the email is not verified yet"
+        super().__init__(message, reason="INVALID_CREDENTIALS")
 
 
 class UserDisabled(errors.Unauthenticated):

@@ -1,41 +1,70 @@
-"""The gRPC servicer: turns the contract's messages into what the auth service does, and back."""
+"""AuthService: registering, logging in, refreshing and logging out, and the keys that verify tokens."""
 
 from datetime import timedelta
+from typing import Any
 
 from mesh import context
 from ordermesh.auth.v1 import auth_pb2, auth_service_pb2_grpc
 from ordermesh.auth.v1 import auth_service_pb2 as pb
+from services.auth import sessions as sessions_
 from services.auth.accounts import Accounts
 from services.auth.domain import NoUser
 from services.auth.events import key_to_proto, user_to_proto
 from services.auth.keyring import KeyRing
+from services.auth.logins import Logins
+from services.auth.service.client import ClientReader
+from services.auth.sessions import Sessions
 from services.auth.store import AuthStore
 
 
 class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
     """Shapes are checked by the contract before a method here is entered."""
 
-    def __init__(self, accounts: Accounts, keys: KeyRing, store: AuthStore, token_lifetime: timedelta) -> None:
+    def __init__(  # noqa: PLR0913 - each is another thing it stands on
+        self,
+        accounts: Accounts,
+        logins: Logins,
+        sessions: Sessions,
+        *,
+        keys: KeyRing,
+        store: AuthStore,
+        token_lifetime: timedelta,
+        clients: ClientReader,
+    ) -> None:
         """`store` is read directly where there is nothing to decide."""
         self._accounts = accounts
+        self._logins = logins
+        self._sessions = sessions
         self._keys = keys
         self._store = store
         self._token_lifetime = token_lifetime
+        self._clients = clients
 
     async def Register(self, request: pb.RegisterRequest, _: object) -> auth_pb2.User:
-        """Create a user; see the contract."""
-        user = await self._accounts.register(request.email, request.password, request.display_name)
-        return user_to_proto(user)
+        """Create a user, or don't, and don't tell; see the contract."""
+        await self._accounts.register(request.email, request.password, request.display_name)
+        return auth_pb2.User(email=request.email, display_name=request.display_name)
 
-    async def Login(self, request: pb.LoginRequest, _: object) -> pb.LoginResponse:
-        """Exchange email and password for a token; see the contract."""
-        login = await self._accounts.log_in(request.email, request.password)
-        return pb.LoginResponse(
-            access_token=login.token,
-            token_type="Bearer",  # noqa: S106 - a kind of token, not one
-            expires_in=int(self._token_lifetime.total_seconds()),
-            user=user_to_proto(login.user),
-        )
+    async def Login(self, request: pb.LoginRequest, servicer_context: Any) -> pb.LoginResponse:  # noqa: ANN401
+        """Exchange email and password for a session; see the contract."""
+        client = self._clients.read(servicer_context)
+        return self._reply(await self._logins.log_in(request.email, request.password, client))
+
+    async def CompleteLogin(self, request: pb.CompleteLoginRequest, servicer_context: Any) -> pb.LoginResponse:  # noqa: ANN401
+        """Take the second factor; see the contract."""
+        client = self._clients.read(servicer_context)
+        return self._reply(await self._logins.complete(request.challenge_token, request.code, client))
+
+    async def RefreshSession(self, request: pb.RefreshSessionRequest, servicer_context: Any) -> pb.LoginResponse:  # noqa: ANN401
+        """Exchange a refresh token for the next; see the contract."""
+        client = self._clients.read(servicer_context)
+        return self._reply(await self._sessions.refresh(request.refresh_token, client))
+
+    async def Logout(self, request: pb.LogoutRequest, _: object) -> pb.LogoutResponse:
+        """End a session; see the contract."""
+        caller = context.current().caller
+        await self._sessions.log_out(request.refresh_token, caller.user_id, caller.session_id)
+        return pb.LogoutResponse()
 
     async def GetJsonWebKeySet(self, request: pb.GetJsonWebKeySetRequest, _: object) -> pb.JsonWebKeySet:
         """Give the public keys; see the contract."""
@@ -51,3 +80,14 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
     async def GetUser(self, request: pb.GetUserRequest, _: object) -> auth_pb2.User:
         """Give a user; see the contract."""
         return user_to_proto(await self._store.get(request.id))
+
+    def _reply(self, login: sessions_.Login) -> pb.LoginResponse:
+        return pb.LoginResponse(
+            access_token=login.access_token,
+            token_type="Bearer",  # noqa: S106 - a kind of token, not one
+            expires_in=int(self._token_lifetime.total_seconds()),
+            user=user_to_proto(login.user),
+            refresh_token=login.refresh_token,
+            refresh_expires_in=int(login.refresh_expires_in.total_seconds()),
+            session_id=login.session.id,
+        )

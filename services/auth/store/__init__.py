@@ -1,6 +1,22 @@
 """All SQL of the auth service: one module for each kind of thing that is kept."""
 
+from services.auth.store.attempts import AttemptStore
+from services.auth.store.codes import CodeStore
+from services.auth.store.factors import Factor, FactorStore
 from services.auth.store.keys import KeyStore
+from services.auth.store.sessions import Refreshed, SessionStore
+from services.auth.store.upkeep import UpkeepStore
 from services.auth.store.users import Account, AuthStore
 
-__all__ = ["Account", "AuthStore", "KeyStore"]
+__all__ = [
+    "Account",
+    "AttemptStore",
+    "AuthStore",
+    "CodeStore",
+    "Factor",
+    "FactorStore",
+    "KeyStore",
+    "Refreshed",
+    "SessionStore",
+    "UpkeepStore",
+]

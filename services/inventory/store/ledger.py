@@ -79,7 +79,7 @@ async def book(
     order_id: str | None = None,
 ) -> None:
     """Add entries to the ledger, in the name of whoever is being served."""
-    await connection.execute(
+    await connection.run(
         _BOOK,
         {
             "skus": [entry.sku for entry in entries],

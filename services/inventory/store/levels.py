@@ -68,7 +68,7 @@ async def locked_or_made(connection: Connection, wanted: Iterable[Key]) -> dict[
     for sku, warehouse_id in keys:
         if (sku, warehouse_id) not in there:
             await exclude_policies(connection, sku)
-            await connection.execute(_ADD, {"sku": sku, "warehouse_id": warehouse_id})
+            await connection.run(_ADD, {"sku": sku, "warehouse_id": warehouse_id})
             row = await connection.row(_POLICY, {"sku": sku})
             policies[sku, warehouse_id] = Policy(*row) if row else Policy()
     found = await locked(connection, keys)
@@ -77,7 +77,7 @@ async def locked_or_made(connection: Connection, wanted: Iterable[Key]) -> dict[
 
 async def exclude_policies(connection: Connection, sku: str) -> None:
     """Let nobody else set the SKU's policy, nor make a level of it, until this transaction ends."""
-    await connection.execute(
+    await connection.run(
         "SELECT pg_advisory_xact_lock(hashtextextended('stock policy of ' || %(sku)s, 0))", {"sku": sku}
     )
 
@@ -85,7 +85,7 @@ async def exclude_policies(connection: Connection, sku: str) -> None:
 async def write(connection: Connection, changes: Sequence[Change]) -> None:
     """Write locked levels as they are after their changes."""
     after = [change.after for change in changes]
-    await connection.execute(
+    await connection.run(
         _WRITE,
         {
             "skus": [level.sku for level in after],

@@ -53,7 +53,7 @@ async def of_order(connection: Connection, order_id: str) -> Reservation | None:
 async def existing(connection: Connection, order_id: str, *, lock: bool = False) -> Reservation:
     """Read the reservation of an order, locked on demand. Raises ReservationNotFound."""
     if lock:
-        await connection.execute(_LOCK, {"order_id": order_id})
+        await connection.run(_LOCK, {"order_id": order_id})
     reservation = await of_order(connection, order_id)
     if reservation is None:
         raise ReservationNotFound(order_id)
@@ -62,7 +62,7 @@ async def existing(connection: Connection, order_id: str, *, lock: bool = False)
 
 async def locked_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Reservation]:
     """Lock and read reservations, by their ids."""
-    await connection.execute(_LOCK_BY_ID, {"ids": list(ids)})
+    await connection.run(_LOCK_BY_ID, {"ids": list(ids)})
     return {row.id: from_row(row) for row in await connection.rows(_BY_ID, {"ids": list(ids)})}
 
 
@@ -73,7 +73,7 @@ def keys_of(reservation: Reservation) -> list[levels.Key]:
 
 async def save(connection: Connection, reservations: Sequence[Reservation]) -> None:
     """Write locked reservations, and their allocations."""
-    await connection.execute(_SAVE, _values(reservations))
+    await connection.run(_SAVE, _values(reservations))
 
 
 def from_row(row: Row) -> Reservation:

@@ -8,6 +8,7 @@ from psycopg.errors import CheckViolation
 
 from services.common import events
 from services.common.database import Connection, Database, Values
+from services.common.filters import where
 from services.common.ids import new_id
 from services.inventory.domain import reservation as rules
 from services.inventory.domain.errors import CommitNotFound, OutOfStock, ReservationSettled
@@ -68,14 +69,15 @@ SELECT count(*) FROM claimed
 """  # noqa: S608 - constants only
 _PAGE = f"""
 {records.SELECT} WHERE r.id IN (
-    SELECT id FROM reservations p
-    WHERE (CAST(%(order_id)s AS uuid) IS NULL OR order_id = CAST(%(order_id)s AS uuid))
-        AND (CAST(%(state)s AS text) IS NULL OR state = %(state)s)
-        AND (NOT %(backordered)s OR id IN (SELECT reservation_id FROM allocations WHERE allocations.backordered > 0))
-        AND (CAST(%(after)s AS uuid) IS NULL OR id < CAST(%(after)s AS uuid))
-    ORDER BY id DESC LIMIT %(limit)s
+    SELECT id FROM reservations {{where}} ORDER BY id DESC LIMIT %(limit)s
 ) GROUP BY r.id ORDER BY r.id DESC
 """  # noqa: S608 - constants only
+_FILTERS = {
+    "order_id": "order_id = CAST(%(order_id)s AS uuid)",
+    "state": "state = %(state)s",
+    "backordered": "id IN (SELECT reservation_id FROM allocations WHERE allocations.backordered > 0)",
+    "after": "id < CAST(%(after)s AS uuid)",
+}
 _OVERDUE = """
 UPDATE reservations SET lease_until = now() + %(lease)s WHERE id IN (
     SELECT id FROM reservations
@@ -130,8 +132,15 @@ class ReservationStore:
         self, *, order_id: str | None, state: str | None, backordered: bool, after: str | None, limit: int
     ) -> list[Reservation]:
         """Read reservations, newest first, after the id of one."""
-        values = {"order_id": order_id, "state": state, "backordered": backordered, "after": after, "limit": limit}
-        return [records.from_row(row) for row in await self._database.rows(_PAGE, values)]
+        values = {
+            "order_id": order_id,
+            "state": state,
+            "backordered": backordered or None,
+            "after": after,
+            "limit": limit,
+        }
+        page = _PAGE.format(where=where(_FILTERS, values))
+        return [records.from_row(row) for row in await self._database.rows(page, values)]
 
     async def release(
         self, order_id: str, lines: Sequence[AskedLine] = (), request: Request | None = None
@@ -271,7 +280,7 @@ async def _claim(connection: Connection, reservation: Reservation) -> bool:
 
 
 async def _hold(connection: Connection, reservation: Reservation, found: Sequence[Level]) -> Reservation:
-    await connection.execute(_ADD_PARTS, {"id": reservation.id, **_parts(reservation.allocations)})
+    await connection.run(_ADD_PARTS, {"id": reservation.id, **_parts(reservation.allocations)})
     await events.append(connection, stock_reserved(reservation))
     waiting = [
         Units(part.sku, part.warehouse_id, part.backordered) for part in reservation.allocations if part.backordered
@@ -292,7 +301,7 @@ async def _hold(connection: Connection, reservation: Reservation, found: Sequenc
 
 
 async def _refuse(connection: Connection, claim: Reservation, short: Sequence[str]) -> Reservation:
-    await connection.execute(_REFUSE, {"id": claim.id, "short": list(short)})
+    await connection.run(_REFUSE, {"id": claim.id, "short": list(short)})
     return replace(claim, state=State.RELEASED, short=tuple(short))
 
 

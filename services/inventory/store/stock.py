@@ -134,7 +134,7 @@ class StockStore:
             found = await levels.locked(connection, keys)
             await apply(connection, [change(level, policy=policy) for level in found.values()])
             if not warehouse_code:
-                await connection.execute(_SET_POLICY, {"sku": sku, **_columns(policy)})
+                await connection.run(_SET_POLICY, {"sku": sku, **_columns(policy)})
             warehouse_id = place.id if warehouse_code else ""
             await tell(connection, sku, lambda sequence: stock_policy_set(sku, warehouse_id, policy, sequence))
 

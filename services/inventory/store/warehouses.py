@@ -68,7 +68,7 @@ class WarehouseStore:
             if row is None:
                 raise WarehouseNotFound(code)
             warehouse = replace(_warehouse(row), **changes)
-            await connection.execute(_CHANGE, _values(warehouse))
+            await connection.run(_CHANGE, _values(warehouse))
         return warehouse
 
     async def warehouses(self, after: str | None, limit: int) -> list[Warehouse]:

@@ -1,11 +1,10 @@
 """Handing e-mails to a mail server (RFC 5321)."""
 
-from email.message import EmailMessage
-
 import aiosmtplib
 
 from mesh.telemetry import get_logger
 from services.notification.delivery import RefusedError, UnreachableError
+from services.notification.letters import Letter
 
 _log = get_logger(__name__)
 
@@ -23,10 +22,10 @@ class MailServer:
         self._timeout = timeout_seconds
         self._idle: list[aiosmtplib.SMTP] = []
 
-    async def send(self, message: EmailMessage) -> str:
+    async def send(self, letter: Letter) -> str:
         """Return what the server said when it took the message. Raises RefusedError and UnreachableError."""
         try:
-            return await self._send(message)
+            return await self._send(letter)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             raise _error(refused.recipients[0].code, refused.recipients[0].message) from refused
         except aiosmtplib.SMTPResponseException as refused:
@@ -38,11 +37,11 @@ class MailServer:
         except ValueError as fault:
             raise RefusedError(f"the message can't be sent: {fault}") from fault
 
-    async def _send(self, message: EmailMessage) -> str:
+    async def _send(self, letter: Letter) -> str:
         # That a server ended a connection which it found too old says nothing of this message.
         while self._idle:
             try:
-                return await self._send_by(self._idle.pop(), message)
+                return await self._send_by(self._idle.pop(), letter)
             except aiosmtplib.SMTPServerDisconnected:
                 continue
             except aiosmtplib.SMTPResponseException as refused:
@@ -50,11 +49,11 @@ class MailServer:
                     raise
         client = aiosmtplib.SMTP(hostname=self._host, port=self._port, timeout=self._timeout, start_tls=False)
         await client.connect()
-        return await self._send_by(client, message)
+        return await self._send_by(client, letter)
 
-    async def _send_by(self, client: aiosmtplib.SMTP, message: EmailMessage) -> str:
+    async def _send_by(self, client: aiosmtplib.SMTP, letter: Letter) -> str:
         try:
-            _, reply = await client.send_message(message)
+            _, reply = await client.sendmail(letter.sender, letter.recipient, letter.content)
         except BaseException:
             # Where the conversation stands is not known, or not worth knowing.
             client.close()

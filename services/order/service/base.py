@@ -9,6 +9,7 @@ from datetime import datetime
 from google.protobuf.message import Message
 
 from mesh import context
+from services.common.conditions import expected_etag
 from services.common.idempotency import request_key
 from services.order.changes import Changes, Decide, Key, Terms
 from services.order.domain.errors import OrderNotFound
@@ -57,6 +58,7 @@ class Servicer:
         """Have an order changed that the caller may see; see Changes.make."""
         order = await self.visible(order_id)
         call = context.current()
+        etag = expected_etag(etag, call.if_match)
         terms = Terms(seconds_left(call), etag, _key_of(request, request_id, call.idempotency_key))
         return await self.rooms.changes.make(order, decide, terms)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from services.common import events
 from services.common.database import Database, Values
 from services.common.events import StoredEvent
+from services.common.filters import where
 from services.order.changes import Asked, Key
 from services.order.domain.errors import OrderChanged, OrderNotFound
 from services.order.domain.order import Order
@@ -96,7 +97,8 @@ class OrderStore:
     ) -> list[Order]:
         """Read orders, newest first, that pass the filters owner, customer_id and state, where given."""
         values = {**filters, **rows.period(*period), "after": after, "limit": limit}
-        return await self._orders(statements.PAGE, values)
+        asked = where(statements.PAGE_OF_STATE[filters["state"]], values)
+        return await self._orders(asked + statements.NEWEST, values)
 
     async def events(self, order_id: str, after: int, limit: int) -> list[StoredEvent]:
         """Read the order's events after a sequence number, oldest first."""

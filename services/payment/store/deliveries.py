@@ -79,7 +79,7 @@ class WebhookStore:
             new = 0
             for each in deliveries:
                 values = {"id": new_id(), "gateway": gateway, "event_id": each.event_id, "type": each.type}
-                new += (await connection.execute(_ADD, {**values, "content": each.content})).rowcount
+                new += await connection.run(_ADD, {**values, "content": each.content})
             return new
 
     async def take(self, lease: timedelta, limit: int) -> list[StoredDelivery]:

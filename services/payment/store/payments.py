@@ -7,6 +7,7 @@ from typing import Any
 
 from services.common import events
 from services.common.database import Connection, Database
+from services.common.filters import where
 from services.common.ids import new_id
 from services.common.money import Money
 from services.payment.adapters.gateway import Done, Refused
@@ -73,12 +74,12 @@ WHERE (CAST(%(payment_id)s AS uuid) IS NULL OR d.payment_id = CAST(%(payment_id)
   AND (CAST(%(after)s AS uuid) IS NULL OR d.id < CAST(%(after)s AS uuid))
 ORDER BY d.id DESC LIMIT %(limit)s
 """
-_PAGE = """
-WHERE (CAST(%(owner)s AS uuid) IS NULL OR p.customer_id = CAST(%(owner)s AS uuid))
-  AND (CAST(%(order_id)s AS uuid) IS NULL OR p.order_id = CAST(%(order_id)s AS uuid))
-  AND (CAST(%(after)s AS uuid) IS NULL OR p.id < CAST(%(after)s AS uuid))
-ORDER BY p.id DESC LIMIT %(limit)s
-"""
+_PAGE = {
+    "owner": "p.customer_id = CAST(%(owner)s AS uuid)",
+    "order_id": "p.order_id = CAST(%(order_id)s AS uuid)",
+    "after": "p.id < CAST(%(after)s AS uuid)",
+}
+_NEWEST = "ORDER BY p.id DESC LIMIT %(limit)s"
 _ADD_OPERATION = """
 INSERT INTO operations (id, payment_id, kind, amount, request_id, final)
 VALUES (CAST(%(id)s AS uuid), CAST(%(payment_id)s AS uuid), %(kind)s, %(amount)s, %(request_id)s, %(final)s)
@@ -138,7 +139,7 @@ class PaymentStore:
     async def begin_ending(self, payment_id: str, end: State) -> Payment:
         """Commit that a PENDING payment is being ended; from here on nobody can save it as AUTHORIZED."""
         async with self._database.autocommit() as connection:
-            await connection.execute(
+            await connection.run(
                 "UPDATE payments SET ending = coalesce(ending, %(end)s) "
                 "WHERE id = CAST(%(id)s AS uuid) AND state = 'PENDING'",
                 {"id": payment_id, "end": end},
@@ -172,7 +173,8 @@ class PaymentStore:
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Payment]:
         """Read payments, newest first, that pass the filters owner and order_id, where given."""
         async with self._database.autocommit() as connection:
-            return await rows.payments(connection, _PAGE, {**filters, "after": after, "limit": limit})
+            values = {**filters, "after": after, "limit": limit}
+            return await rows.payments(connection, where(_PAGE, values) + _NEWEST, values)
 
     async def disputes(
         self, payment_id: str | None, after: str | None, limit: int, reference: str | None = None
@@ -262,9 +264,9 @@ async def _save(connection: Connection, change: Change) -> Payment:
     ]
     told = replace(payment, ledger=(*payment.ledger, *booked)) if booked else payment
     if change.dispute:
-        await connection.execute(_DISPUTE, _dispute(change.dispute))
+        await connection.run(_DISPUTE, _dispute(change.dispute))
     for entry in booked[1:]:
-        await connection.execute(_ENTRY, {**_columns(payment), **_entry(entry)})
+        await connection.run(_ENTRY, {**_columns(payment), **_entry(entry)})
     parameters = {
         **_columns(payment),
         **events.parameters(event_of(replace(change, payment=told))),

@@ -42,7 +42,7 @@ async def get(connection: Connection, payment_id: str) -> Payment:
 
 async def locked(connection: Connection, payment_id: str) -> Payment:
     """Read a payment that nobody else changes until the transaction ends."""
-    await connection.execute("SELECT id FROM payments WHERE id = CAST(%(id)s AS uuid) FOR UPDATE", {"id": payment_id})
+    await connection.run("SELECT id FROM payments WHERE id = CAST(%(id)s AS uuid) FOR UPDATE", {"id": payment_id})
     return await get(connection, payment_id)
 
 

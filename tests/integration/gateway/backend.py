@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -24,6 +25,15 @@ from tests.integration.gateway.tokens import PUBLIC_KEY
 Context = grpc.aio.ServicerContext[Any, Any]
 MISSING = "missing"
 SLOW = "slow"
+NO_SKU = errors.InvalidArgument(
+    'shipping_address.region_code: "[is] none"',
+    reason="INVALID_REQUEST",
+    violations=[
+        errors.FieldViolation("shipping_address.region_code", 'a "[" too many', "STRING_PATTERN"),
+        errors.FieldViolation("lines[0].sku", "leave nothing out", "REQUIRED"),
+    ],
+    retry_after=timedelta(seconds=7),
+)
 
 
 class Backend(
@@ -101,16 +111,20 @@ class Backend(
         return order_pb2.Order(id=request.id)
 
     async def CreateOrder(self, request: order_service_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:  # noqa: N802
-        """Take the order, or fail as GetOrder does."""
+        """Take the order, or fail as GetOrder does; find fault with a line without a SKU."""
         self._note(context)
+        if request.lines and not request.lines[0].sku:
+            await _refuse(context, NO_SKU)
         if self.failures:
             self.failures -= 1
             await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
         return order_pb2.Order(id="new", lines=[order_pb2.OrderLine(sku=line.sku) for line in request.lines])
 
     async def CancelOrder(self, request: order_service_pb2.CancelOrderRequest, context: Context) -> order_pb2.Order:  # noqa: N802
-        """Cancel anything."""
+        """Cancel anything but MISSING, which is not what the caller saw."""
         self._note(context)
+        if request.id == MISSING:
+            await _refuse(context, errors.Aborted("it has changed", reason="ORDER_CHANGED"))
         return order_pb2.Order(id=request.id, state=order_pb2.Order.CANCELLED)
 
     async def ReceiveWebhook(  # noqa: N802

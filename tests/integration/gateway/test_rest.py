@@ -16,10 +16,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 def reason(reply: httpx.Response) -> tuple[int, int, str]:
     """HTTP status, code and reason of an error; fails unless it has the one shape of all errors."""
-    assert reply.headers["content-type"].startswith("application/json"), reply.text
+    assert reply.headers["content-type"] == "application/problem+json", reply.text
     body = reply.json()
     (info,) = [each for each in body["details"] if each["@type"].endswith("/google.rpc.ErrorInfo")]
-    assert body["message"]
+    assert body["message"] == body["detail"]
+    assert body["type"] == f"/docs#{body['reason']}"
+    assert (body["status"], body["reason"]) == (reply.status_code, info["reason"])
+    assert body["title"] == body["reason"].replace("_", " ").capitalize()
     return reply.status_code, body["code"], info["reason"]
 
 

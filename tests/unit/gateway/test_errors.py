@@ -52,7 +52,7 @@ def test_a_refusal_has_the_code_of_its_status(status: int) -> None:
 @pytest.mark.parametrize("body", in_json(), ids=lambda body: str(body["json_format"]["code"]))
 def test_a_refusal_is_a_status_with_details(body: dict[str, Any]) -> None:
     """As protobuf itself reads it, and in the order of all our errors."""
-    status = json_format.ParseDict(body["json_format"], status_pb2.Status())
+    status = json_format.ParseDict(body["json_format"], status_pb2.Status(), ignore_unknown_fields=True)
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.RequestInfo()
 
     assert code_pb2.Code.Name(status.code)
@@ -61,7 +61,7 @@ def test_a_refusal_is_a_status_with_details(body: dict[str, Any]) -> None:
     assert status.details[1].Unpack(request)
     assert (info.domain, info.reason.isupper()) == (DOMAIN, True)
     assert request.request_id == "%REQ(X-REQUEST-ID)%"
-    assert body["content_type"] == "application/json"
+    assert body["content_type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("status", set(REFUSALS) - {404})

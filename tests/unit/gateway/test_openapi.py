@@ -1,12 +1,16 @@
 """The description of the API says what the contracts say. The generator is a program; it opens no socket."""
 
+import importlib
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf.message import Message
 from openapi_spec_validator import validate
 
 from deploy.native import components
@@ -15,6 +19,7 @@ from deploy.native.runtime import Runtime
 from gateway.envoy import Json
 from gateway.openapi import EXAMPLES, OpenApiError, describe
 from mesh.contract import AccessKind, Contract, MethodPolicy
+from mesh.validation import validate as validate_message
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -87,11 +92,92 @@ def test_each_operation_fails_with_a_status(document: Json) -> None:
     """The one shape of all errors."""
     for _, _, each in operations(document):
         assert each["responses"]["default"] == {"$ref": "#/components/responses/Error"}
-    error = document["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
-    status = document["components"]["schemas"]["Status"]
+    for response in document["components"]["responses"].values():
+        content = response["content"]["application/problem+json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
 
-    assert error == {"$ref": "#/components/schemas/Status"}
-    assert status["properties"].keys() == {"code", "message", "details"}
+
+def test_an_example_of_an_error_is_a_problem(document: Json) -> None:
+    """Of its own status, by the schema."""
+    schema = document["components"]["schemas"]["Problem"]
+    for name, response in document["components"]["responses"].items():
+        content = response["content"]["application/problem+json"]
+        if name != "Error":
+            jsonschema.validate(content["example"], schema)
+            assert name == f"Problem{content['example']['status']}"
+
+
+def test_statuses_are_those_that_can_come(document: Json) -> None:
+    """A public read has nothing to forbid and no condition to fail; a change of one order has."""
+    read = operation(document, "ProductService_ListProducts")["responses"].keys()
+    change = operation(document, "OrderService_CancelOrder")["responses"].keys()
+
+    assert not {"403", "404", "409", "412", "413"} & read
+    assert {"400", "401", "403", "404", "409", "412", "413", "429", "503", "504"} <= change
+
+
+def test_every_body_has_an_example_that_its_contract_takes(document: Json, contract: Contract) -> None:
+    """As a message, by the rules of buf.validate; what the path gives is given here too."""
+    for _, path, each in operations(document):
+        content = each.get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            request = request_of(policy(contract, each["operationId"]))
+            given = {name: in_path(each, name) for name in re.findall(r"\{(\w+)\}", path)}
+            validate_message(json_format.ParseDict(content["application/json"]["example"] | given, request))
+
+
+def in_path(operation: Json, name: str) -> object:
+    """The example of a path's variable."""
+    (found,) = [each for each in operation["parameters"] if each["name"] == name]
+    return found["example"]
+
+
+def request_of(method: MethodPolicy) -> Message:
+    """An empty request; Contract.load has read no module of its own, so the gateway's backend brings them."""
+    importlib.import_module(f"{method.service.rpartition('.')[0]}.{file_of(method)}_pb2")
+    service = descriptor_pool.Default().FindServiceByName(method.service)
+    return message_factory.GetMessageClass(service.methods_by_name[method.method].input_type)()
+
+
+def file_of(method: MethodPolicy) -> str:
+    """The module of a service: payment_service for PaymentService."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", method.service.rpartition(".")[2]).lower()
+
+
+def test_rules_of_the_contract_are_in_the_schemas(document: Json) -> None:
+    """Lengths, patterns, bounds and counts; of parameters too."""
+    schemas = document["components"]["schemas"]
+    lines = schemas["CreateOrderRequest"]["properties"]["lines"]
+    page_size = next(
+        each for each in operation(document, "OrderService_ListOrders")["parameters"] if each["name"] == "pageSize"
+    )
+
+    assert (lines["minItems"], lines["maxItems"]) == (1, 100)
+    assert schemas["CreateOrderLine"]["properties"]["quantity"]["minimum"] == 1
+    assert schemas["RegisterRequest"]["properties"]["email"]["format"] == "email"
+    assert page_size["schema"]["minimum"] == 0
+
+
+def test_a_stream_is_told_as_server_sent_events(document: Json) -> None:
+    """With what each event holds."""
+    content = operation(document, "OrderService_WatchOrder")["responses"]["200"]["content"]
+
+    assert content["text/event-stream"]["x-item-schema"] == {"$ref": "#/components/schemas/Order"}
+
+
+def test_a_raw_body_may_be_anything(document: Json) -> None:
+    """Deliveries are signed byte by byte, and files are no JSON."""
+    content = operation(document, "WebhookService_ReceiveWebhook")["requestBody"]["content"]
+
+    assert content == {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+
+
+@pytest.mark.parametrize(("name", "takes"), [("OrderService_CancelOrder", True), ("OrderService_CreateOrder", False)])
+def test_what_has_an_etag_takes_a_condition(document: Json, name: str, takes: bool) -> None:  # noqa: FBT001
+    """As a header beside the field."""
+    parameters = [each["name"] for each in operation(document, name).get("parameters", [])]
+
+    assert ("If-Match" in parameters) is takes
 
 
 @pytest.mark.parametrize(

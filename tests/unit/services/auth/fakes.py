@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from argon2 import PasswordHasher
+from google.protobuf.message import Message
 
-from services.auth.domain import EmailTaken, User, canonical
+from services.auth.domain import User, canonical
+from services.auth.domain.proofs import Backoff
 from services.auth.keys import SigningKey
 from services.auth.passwords import Passwords
 from services.auth.store import Account
@@ -20,20 +22,25 @@ class MemoryStore:
     def __init__(self) -> None:
         """Start with none."""
         self.accounts: dict[str, Account] = {}
+        self.told: list[Message] = []
 
-    async def add(self, user: User, password_hash: str) -> None:
-        """Keep a user."""
+    async def add(self, user: User, password_hash: str, code_id: str | None) -> bool:
+        """Keep a user whose email is free; a code for it is asked for by whoever needs none."""
         if canonical(user.email) in self.accounts:
-            raise EmailTaken
-        self.accounts[canonical(user.email)] = Account(user, password_hash)
+            return False
+        verified = replace(user, email_verified=code_id is None)
+        self.accounts[canonical(user.email)] = Account(verified, password_hash)
+        return True
 
-    async def account(self, email: str) -> Account | None:
-        """Find a user."""
+    async def account(self, email: str, network: str = "") -> Account | None:
+        """Find a user, who is nowhere at home."""
+        del network
         return self.accounts.get(canonical(email))
 
-    async def rehash(self, account: Account, fresh: str) -> None:
-        """Replace a hash."""
-        self.accounts[canonical(account.user.email)] = replace(account, password_hash=fresh)
+    async def tell(self, user_id: str, message: Message) -> None:
+        """Keep what happened to a user."""
+        assert user_id
+        self.told.append(message)
 
 
 class MemoryKeys:
@@ -67,6 +74,27 @@ class MemoryKeys:
         ended = [old for newer, old in pairwise(kept) if newer.sign_time < self._clock() - keep]
         self.kept = [key for key in kept if key not in ended]
         return [key.id for key in ended]
+
+
+class MemoryAttempts:
+    """Counts, and blocks after so many as are free; no time passes."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.counts: dict[bytes, int] = {}
+
+    async def take(self, key: bytes, backoff: Backoff, now: datetime) -> int | timedelta:
+        """Count an attempt."""
+        del now
+        if self.counts.get(key, 0) >= backoff.free:
+            return backoff.first_pause
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return self.counts[key]
+
+    async def clear(self, *keys: bytes) -> None:
+        """Forget."""
+        for key in keys:
+            self.counts.pop(key, None)
 
 
 def quick_passwords(time_cost: int = 1) -> Passwords:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from mesh import errors
+from services.common.connection import Connection
 from services.common.inbox import Taken
 from services.common.parked import DeadLetter, ParkedEvent, Reason, State
-from services.common.pool import Connection
 from services.common.received import ReceivedEvent, Record
 from services.common.subscription import Answer, Change, MembershipLostError, Partition
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 
 from google.protobuf.message import Message
 from google.type import money_pb2, postal_address_pb2
@@ -14,6 +13,7 @@ from services.common.received import ReceivedEvent
 from services.notification.delivery import Recipient
 from services.notification.domain import Notification
 from services.notification.events.stories import notification_caused_by
+from services.notification.letters import Letter
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 EVENT = "01890000-0000-7000-8000-00000000e001"
@@ -135,11 +135,11 @@ class Outbox:
     """A mail server that keeps what it took, after the faults it was told to have."""
 
     faults: list[Exception] = field(default_factory=list)
-    messages: list[EmailMessage] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
 
-    async def send(self, message: EmailMessage) -> str:
-        """Take a message."""
+    async def send(self, letter: Letter) -> str:
+        """Take a letter."""
         if self.faults:
             raise self.faults.pop(0)
-        self.messages.append(message)
+        self.letters.append(letter)
         return "2.0.0 OK"

@@ -148,7 +148,7 @@ async def test_an_email_is_sent_and_the_providers_answer_kept(world: World) -> N
     """The event tells the notification as it is then."""
     world.add()
     await world.deliveries.once()
-    assert [message["To"] for message in world.mail.messages] == ["Eve <eve@example.test>"]
+    assert [letter.recipient for letter in world.mail.letters] == ["eve@example.test"]
     assert world.now.state is State.SENT
     assert [(attempt.number, attempt.delivered, attempt.detail) for attempt in world.now.attempts] == [
         (1, True, "2.0.0 OK")
@@ -163,7 +163,7 @@ async def test_what_was_sent_is_not_sent_again(world: World) -> None:
     world.add()
     await world.deliveries.once()
     await world.pass_by(3600)
-    assert len(world.mail.messages) == 1
+    assert len(world.mail.letters) == 1
 
 
 @pytest.mark.parametrize("fault", [UnreachableError("no connection"), errors.Unavailable("auth is away")])

@@ -18,7 +18,7 @@ from tests.unit.services.notification.examples import ORDER, a_notification, a_s
 def written(message: Message | None = None, address: str = "eve@example.test", name: str = "Eve") -> EmailMessage:
     """Return the e-mail as a mail server would read it."""
     sent = Writer("orders@ordermesh.test").write(a_notification(message), address, name)
-    read = message_from_bytes(sent.as_bytes(), policy=default)
+    read = message_from_bytes(sent.content, policy=default)
     assert isinstance(read, EmailMessage)
     return read
 
@@ -29,7 +29,7 @@ def body(message: EmailMessage, kind: str) -> str:
     assert part is not None
     content = part.get_content()
     assert isinstance(content, str)
-    return content
+    return content.replace("\r\n", "\n")
 
 
 def test_a_confirmation_lists_the_lines_with_their_amounts_and_the_total() -> None:
