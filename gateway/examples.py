@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from gateway.envoy import Json
 from gateway.schemas import is_required, rules_of
 
-# What a field of this name is filled with, wherever it is.
+# What a field of this name is filled with, wherever it is, or in the message named.
 VALUES: Json = {
     "sku": "LAMP-HEAD-400",
     "skus": ["LAMP-HEAD-400"],
@@ -26,6 +26,11 @@ VALUES: Json = {
     "text": "Please ring twice.",
     "query": "lamp",
     "name": "Desk lamp",
+    "CreateRoleRequest.name": "packer",
+    "GetRoleRequest.name": "packer",
+    "UpdateRoleRequest.name": "packer",
+    "DeleteRoleRequest.name": "packer",
+    "permissions": ["orders.read"],
     "reason": "one is enough",
     "note": "paid twice, sent back",
     "prices": [{"currencyCode": "EUR", "units": "19", "nanos": 990000000}],
@@ -35,7 +40,7 @@ VALUES: Json = {
     "page_size": 20,
 }
 # Fields that an example has although nobody has to give them; conditions are no first reader's business.
-ALSO = {"reason", "note", "quantity", "variants", "prices", "sku", "carrier", "tracking_number"}
+ALSO = {"reason", "note", "quantity", "variants", "prices", "sku", "carrier", "tracking_number", "permissions"}
 # JSON has 64 bits in quotes.
 IN_QUOTES = (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 UUID = "0190f0a4-7c1e-7000-8000-000000000001"
@@ -66,8 +71,9 @@ def example_of(message: Descriptor, leave_out: frozenset[str] = frozenset()) -> 
 def value_of(field: FieldDescriptor) -> object:
     """Give a value that the field may have."""
     rules = rules_of(field)
-    if field.name in VALUES and field.enum_type is None:
-        return VALUES[field.name]
+    for name in (".".join(field.full_name.rsplit(".", 2)[1:]), field.name):
+        if name in VALUES and field.enum_type is None:
+            return VALUES[name]
     uuid = rules.string.uuid or rules.repeated.items.string.uuid
     value = UUID if uuid else _of_type(field)
     return [value] if field.is_repeated else value

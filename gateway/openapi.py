@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from google.protobuf.descriptor import Descriptor
 
+from gateway import openapi_oauth
 from gateway.envoy import Json
 from gateway.examples import example_of, value_of
 from gateway.openapi_errors import PROBLEM, responses, responses_of, schema
@@ -78,7 +79,9 @@ def describe(contract: Contract, *, generator: Path, descriptors: Path = DESCRIP
         components["schemas"][name]["example"] = example
     constrain_all(components["schemas"], messages)
     components["responses"] = responses()
-    components["securitySchemes"] = {TOKEN: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    components["securitySchemes"] = {TOKEN: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}} | {
+        openapi_oauth.CLIENT: openapi_oauth.SCHEME
+    }
     policies = {f"{policy.service.rpartition('.')[2]}_{policy.method}": policy for policy in contract.methods}
     for operation in _operations(document):
         _tell(operation, policies[operation["operationId"]], components["schemas"], messages)
@@ -133,6 +136,8 @@ def _tell(operation: Json, policy: MethodPolicy, schemas: Json, messages: Messag
         operation["responses"]["200"] = _stream(operation["responses"]["200"])
     has_body = "requestBody" in operation
     operation["responses"] |= responses_of(policy, has_path=bool(in_path), has_body=has_body, has_etag=has_etag)
+    if policy.oauth_endpoint:
+        openapi_oauth.rewrite(operation, policy.method)
 
 
 def _parameters(operation: Json) -> list[Json]:

@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import rates, tokens
+from gateway import oauth, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -67,7 +67,7 @@ def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
             yield _unambiguous(path)
         for verb, method in by_path[path].items():
             match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
-            yield _route(method, match, options)
+            yield oauth.adapted(_route(method, match, options), method)
         allow = ", ".join(sorted(by_path[path]))
         yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
 

@@ -83,6 +83,7 @@ class MethodPolicy:
     hedge_delay: timedelta | None = None
     client_streaming: bool = False
     server_streaming: bool = False
+    oauth_endpoint: bool = False
 
     @property
     def domain(self) -> str:
@@ -131,6 +132,12 @@ class Contract:
         """Full names of the services."""
         return tuple(dict.fromkeys(policy.service for policy in self.methods))
 
+    @property
+    def permissions(self) -> frozenset[str]:
+        """Every permission that a method asks for, or that widens what its caller sees."""
+        named = {name for each in self.methods for name in (each.access.permission, each.unrestricted_permission)}
+        return frozenset(named - {""})
+
     def method(self, full_name: str) -> MethodPolicy | None:
         """Find a method by its gRPC path; None for one that isn't ours, such as a health check."""
         return self._methods.get(full_name)
@@ -175,6 +182,7 @@ def _policy(service: str, method: MethodDescriptorProto) -> MethodPolicy:
         hedge_delay=policy.hedge_delay.ToTimedelta() if policy.HasField("hedge_delay") else None,
         client_streaming=method.client_streaming,
         server_streaming=method.server_streaming,
+        oauth_endpoint=policy.oauth_endpoint,
     )
 
 

@@ -12,6 +12,12 @@ IF_MATCH = "if-match"
 CLAIMS = "x-ordermesh-claims"
 """The payload of the end user's verified JWT, base64url. Believed from those that an intention lets act for users."""
 
+AUTHORIZATION = "x-ordermesh-authorization"
+"""The header Authorization as it came, for methods that judge it themselves; all others never see it."""
+
+REPLY_STATUS = "x-ordermesh-status"
+"""The HTTP status that such a method wants its reply to have."""
+
 SESSION_COOKIE = "ordermesh_session"
 """The cookie in which browsers may carry the access token instead of a header that a script would have to set."""
 

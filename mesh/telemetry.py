@@ -10,7 +10,7 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from mesh import context
+from mesh import context, log_output
 from mesh.tracing import trace_id
 
 _LEVELS = logging.getLevelNamesMapping()
@@ -35,7 +35,7 @@ def configure_logging(level: str, service: str) -> None:
     structlog.configure(
         processors=[_threshold, *shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
+        logger_factory=log_output.to(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)

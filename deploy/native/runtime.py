@@ -6,8 +6,9 @@ such as a developer's and that of the tests, never meet on a port or in a folder
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from deploy.native.errors import ConfigurationError
@@ -131,11 +132,14 @@ class Runtime:
         checkout = checkout.resolve()
         numbers = _read_toml(checkout / "deploy" / "ports.toml")
         offset = _offset(environ.get(PORT_OFFSET, ""), numbers)
+        ports = Ports(numbers, offset)
+        topology = Topology.read(checkout / "deploy" / "topology.toml")
+        issuer = Template(topology.auth.issuer).substitute(edge=ports("edge", "https"))
         return cls(
             checkout=checkout,
             root=_root(checkout, environ.get(ROOT, ""), offset),
-            topology=Topology.read(checkout / "deploy" / "topology.toml"),
-            ports=Ports(numbers, offset),
+            topology=replace(topology, auth=replace(topology.auth, issuer=issuer)),
+            ports=ports,
             versions=read_pins(checkout / "deploy" / "versions.toml"),
         )
 

@@ -7,8 +7,13 @@ from datetime import UTC, datetime, timedelta
 from joserfc.errors import SecurityWarning
 
 from mesh import server
+from mesh.contract import Contract
 from ordermesh.auth.v1 import account_service_pb2_grpc as account_grpc
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
+from ordermesh.auth.v1 import oauth_service_pb2_grpc as oauth_grpc
+from ordermesh.auth.v1 import role_service_pb2_grpc as role_grpc
+from ordermesh.auth.v1 import service_account_service_pb2_grpc as service_account_grpc
+from ordermesh.auth.v1 import user_admin_service_pb2_grpc as user_admin_grpc
 from services.auth.accounts import Accounts, FirstAdmin
 from services.auth.credentials import Credentials
 from services.auth.domain.sessions import Lifetimes
@@ -16,13 +21,37 @@ from services.auth.keyring import KeyRing
 from services.auth.keys import KeyVault
 from services.auth.logins import Logins
 from services.auth.mint import Mint
+from services.auth.oauth import OAuth
 from services.auth.passwords import Passwords
+from services.auth.roles import Roles
 from services.auth.sealing import DataKeys, Digests
 from services.auth.second_factor import SecondFactor
-from services.auth.service import AccountMailService, AccountService, AuthService, ClientReader
+from services.auth.service import (
+    AccountMailService,
+    AccountService,
+    AuthService,
+    ClientReader,
+    OAuthService,
+    RoleService,
+    ServiceAccountService,
+    UserAdminService,
+)
+from services.auth.service_accounts import ServiceAccounts
 from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, SessionStore, UpkeepStore
+from services.auth.store import (
+    AttemptStore,
+    AuthStore,
+    CodeStore,
+    FactorStore,
+    KeyStore,
+    RevocationStore,
+    RoleStore,
+    ServiceAccountStore,
+    SessionStore,
+    UpkeepStore,
+    UserAdminStore,
+)
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.auth.upkeep import Upkeep
@@ -103,6 +132,41 @@ async def build(app: server.Application) -> None:
         account_grpc.add_AccountMailServiceServicer_to_server,
         "ordermesh.auth.v1.AccountMailService",
     )
+    app.serve(
+        UserAdminService(UserAdminStore(database), store, now),
+        user_admin_grpc.add_UserAdminServiceServicer_to_server,
+        "ordermesh.auth.v1.UserAdminService",
+    )
+    serve_roles(app, database)
+    clients = serve_service_accounts(app, database)
+    oauth = OAuth(clients, sessions, mint, RevocationStore(database))
+    app.serve(
+        OAuthService(oauth, ClientReader(settings.proxies), settings.issuer, sorted(Contract.load().permissions)),
+        oauth_grpc.add_OAuthServiceServicer_to_server,
+        "ordermesh.auth.v1.OAuthService",
+    )
+
+
+def serve_roles(app: server.Application, database: Database) -> None:
+    """Serve what roles are."""
+    roles = RoleStore(database)
+    app.serve(
+        RoleService(Roles(roles, Contract.load().permissions), roles),
+        role_grpc.add_RoleServiceServicer_to_server,
+        "ordermesh.auth.v1.RoleService",
+    )
+
+
+def serve_service_accounts(app: server.Application, database: Database) -> ServiceAccounts:
+    """Serve the accounts of programs, and return what knows them."""
+    accounts = ServiceAccountStore(database)
+    clients = ServiceAccounts(accounts, Contract.load().permissions, now, new_id)
+    app.serve(
+        ServiceAccountService(clients, accounts, now),
+        service_account_grpc.add_ServiceAccountServiceServicer_to_server,
+        "ordermesh.auth.v1.ServiceAccountService",
+    )
+    return clients
 
 
 def _lifetimes(settings: AuthSettings) -> Lifetimes:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from google.protobuf.message import Message
+
 from ordermesh.auth.v1 import auth_events_pb2 as pb
 from ordermesh.auth.v1 import auth_pb2
-from services.auth.domain import User
+from services.auth.domain import RoleDefinition, User
 from services.auth.domain.proofs import Purpose
+from services.auth.domain.service_accounts import ServiceAccount
 from services.auth.domain.sessions import EndReason, Session
 from services.auth.keys import ALGORITHM, SigningKey
 from services.common.events import EventRecord
@@ -81,6 +84,16 @@ def sessions_ended(user_id: str, session_ids: Sequence[str], reason: EndReason) 
     )
 
 
+def user_roles_changed(user_id: str, roles: Sequence[str]) -> pb.UserRolesChanged:
+    """Tell that a user has other roles."""
+    return pb.UserRolesChanged(user_id=user_id, roles=sorted(roles))
+
+
+def user_locked(user_id: str, *, out: bool) -> pb.UserDisabled | pb.UserEnabled:
+    """Tell that a user was locked out, or let in again."""
+    return pb.UserDisabled(user_id=user_id) if out else pb.UserEnabled(user_id=user_id)
+
+
 def signing_key_created(key_id: str, sign_time: datetime) -> EventRecord:
     """Return the event of a key that will sign."""
     message = pb.SigningKeyCreated(key_id=key_id, sign_time=timestamp_to_proto(sign_time))
@@ -90,6 +103,84 @@ def signing_key_created(key_id: str, sign_time: datetime) -> EventRecord:
 def signing_key_deleted(key_id: str) -> EventRecord:
     """Return the event of a key that nobody needs any more."""
     return EventRecord("signing_key", key_id, 2, pb.SigningKeyDeleted(key_id=key_id))
+
+
+def role_created(role: RoleDefinition) -> EventRecord:
+    """Return the event of a new role."""
+    message = pb.RoleCreated(name=role.name, permissions=sorted(role.permissions))
+    return EventRecord("role", role.id, role.version, message)
+
+
+def role_updated(role: RoleDefinition) -> EventRecord:
+    """Return the event of a role that was changed."""
+    message = pb.RoleUpdated(name=role.name, permissions=sorted(role.permissions))
+    return EventRecord("role", role.id, role.version, message)
+
+
+def role_deleted(role: RoleDefinition) -> EventRecord:
+    """Return the event of a role that is gone; `role` is how it was."""
+    return EventRecord("role", role.id, role.version + 1, pb.RoleDeleted(name=role.name))
+
+
+def access_token_revoked(token_id: str, subject: str) -> EventRecord:
+    """Return the event of a token that was revoked."""
+    message = pb.AccessTokenRevoked(token_id=token_id, subject=subject)
+    return EventRecord("access_token", token_id, 1, message)
+
+
+def service_account_created(account: ServiceAccount) -> EventRecord:
+    """Return the event of a new account."""
+    message = pb.ServiceAccountCreated(
+        service_account_id=account.id, roles=account.roles, permissions=account.permissions
+    )
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_updated(account: ServiceAccount) -> EventRecord:
+    """Return the event of an account that was changed."""
+    message = pb.ServiceAccountUpdated(
+        service_account_id=account.id, roles=account.roles, permissions=account.permissions
+    )
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_secret_rotated(account: ServiceAccount, secret_id: str, expire_time: datetime) -> EventRecord:
+    """Return the event of a new secret; the one before expires."""
+    message = pb.ServiceAccountSecretRotated(
+        service_account_id=account.id, secret_id=secret_id, previous_expire_time=timestamp_to_proto(expire_time)
+    )
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_locked(account: ServiceAccount) -> EventRecord:
+    """Return the event of an account that was locked out, or let in again."""
+    if account.disable_time is None:
+        message: Message = pb.ServiceAccountEnabled(service_account_id=account.id)
+    else:
+        message = pb.ServiceAccountDisabled(service_account_id=account.id)
+    return _of_account(account.id, account.version, message)
+
+
+def service_account_deleted(account: ServiceAccount) -> EventRecord:
+    """Return the event of an account that is gone; `account` is how it was."""
+    message = pb.ServiceAccountDeleted(service_account_id=account.id)
+    return _of_account(account.id, account.version + 1, message)
+
+
+def service_account_token_issued(account_id: str, version: int, token_id: str, secret_id: str) -> EventRecord:
+    """Return the event of a token; it is not in it."""
+    message = pb.ServiceAccountTokenIssued(service_account_id=account_id, token_id=token_id, secret_id=secret_id)
+    return _of_account(account_id, version, message)
+
+
+def service_account_authentication_failed(account_id: str, version: int, reason: str) -> EventRecord:
+    """Return the event of somebody who could not prove to be the account."""
+    message = pb.ServiceAccountAuthenticationFailed(service_account_id=account_id, reason=reason)
+    return _of_account(account_id, version, message)
+
+
+def _of_account(account_id: str, version: int, message: Message) -> EventRecord:
+    return EventRecord("service_account", account_id, version, message)
 
 
 def user_to_proto(user: User) -> auth_pb2.User:

@@ -5,9 +5,11 @@ driver's message ever leaves through an error.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
+from types import TracebackType
 
 import psycopg
 from psycopg.rows import namedtuple_row
@@ -60,6 +62,8 @@ class Database:
                 connect_timeout=CONNECT_SECONDS,
                 application_name=settings.instance,
                 options=_limits(settings),
+                # psycopg would drop all prepared statements after a rollback, those of Connection too.
+                prepare_threshold=None,
             )
             # A prepared statement is known by its values' types too, and psycopg's own for int is the smallest that
             # holds the number: the same statement would be prepared again for small and for large ones.
@@ -95,12 +99,9 @@ class Database:
         async with self.autocommit() as connection, connection.transaction():
             yield connection
 
-    @contextlib.asynccontextmanager
-    async def autocommit(self) -> AsyncIterator[Connection]:
+    def autocommit(self) -> AbstractAsyncContextManager[Connection]:
         """Run statements each of which is its own commit: saves two round trips where there is one statement."""
-        with _translated():
-            async with self._pool.connection() as connection:
-                yield connection
+        return _Lent(self._pool)
 
     async def ping(self) -> None:
         """Raise unless the database answers and its schema is new enough.
@@ -114,9 +115,8 @@ class Database:
 
     async def _found_revision(self) -> str:
         try:
-            with _translated():
-                async with self._reserved.connection() as connection:
-                    return (await connection.row("SELECT max(version_num) FROM alembic_version"))[0] or ""
+            async with _Lent(self._reserved) as connection:
+                return (await connection.row("SELECT max(version_num) FROM alembic_version"))[0] or ""
         except psycopg.errors.UndefinedTable:
             return ""
 
@@ -136,22 +136,39 @@ def _limits(settings: ServiceSettings) -> str:
     return " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in milliseconds.items())
 
 
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the database's own failures into ours. What a constraint says is the store's to understand."""
-    try:
-        yield
-    except psycopg.IntegrityError:
-        raise
-    except psycopg.DataError as failure:
+class _Lent(AbstractAsyncContextManager[Connection]):
+    """A connection for as long as the block takes. A class, since each statement would pay for three generators."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Connection:
+        try:
+            self._connection = await self._pool.lend()
+        except (psycopg.Error, PoolExhaustedError) as failure:
+            _translate(failure)
+            raise
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.take_back(self._connection)
+        if isinstance(error, psycopg.Error):
+            _translate(error)
+
+
+def _translate(failure: psycopg.Error | PoolExhaustedError) -> None:
+    """Raise the database's own failure as one of ours. What a constraint says is the store's to understand."""
+    if isinstance(failure, psycopg.IntegrityError):
+        return
+    if isinstance(failure, psycopg.DataError):
         raise _refusal(failure) from None
-    except PoolExhaustedError as failure:
+    if isinstance(failure, PoolExhaustedError):
         _log.warning("the database failed", reason="POOL_EXHAUSTED")
         raise _unavailable("DATABASE_UNAVAILABLE") from failure
-    except psycopg.Error as failure:
-        error = _error_of(failure)
-        if error is None:
-            raise
+    error = _error_of(failure)
+    if error is not None:
         _log.warning("the database failed", reason=error.reason, error=str(failure).partition("\n")[0])
         raise error from failure
 

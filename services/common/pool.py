@@ -5,8 +5,7 @@ Here who needs a connection makes it: a server that is away is an error at once,
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from psycopg.pq import TransactionStatus
 
@@ -27,16 +26,19 @@ class Pool:
         self._turns = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
 
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def lend(self) -> Connection:
         """Lend a connection. Raises PoolExhaustedError when none comes free, and whatever connecting raises."""
         await self._turn()
         try:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                yield connection
-            finally:
-                await self._take_back(connection)
+            return self._idle.pop() if self._idle else await self._connect()
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def take_back(self, connection: Connection) -> None:
+        """Keep a connection that was lent for the next, if it can be used again."""
+        try:
+            await self._keep(connection)
         finally:
             self._turns.release()
 
@@ -46,13 +48,16 @@ class Pool:
             await self._idle.pop().close()
 
     async def _turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
         try:
             async with asyncio.timeout(self._patience):
                 await self._turns.acquire()
         except TimeoutError:
             raise PoolExhaustedError from None
 
-    async def _take_back(self, connection: Connection) -> None:
+    async def _keep(self, connection: Connection) -> None:
         if connection.pgconn.transaction_status == TransactionStatus.IDLE:
             self._idle.append(connection)
             return

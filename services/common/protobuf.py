@@ -1,7 +1,7 @@
 """Between our values and the well-known messages: google.type.Money and google.protobuf.Timestamp."""
 
 import functools
-from datetime import datetime
+from datetime import UTC, datetime
 
 import iso4217
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,6 +11,8 @@ from mesh import errors
 from services.common.money import Money
 
 NANOS = 9
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_SECONDS = 86_400
 # ISO 4217's own "no currency"; what was never charged has no minor units either.
 NO_CURRENCY = "XXX"
 
@@ -41,9 +43,8 @@ def money_from_proto(message: money_pb2.Money, field: str = "amount") -> Money:
 
 def timestamp_to_proto(moment: datetime) -> Timestamp:
     """Write a moment, which has a time zone."""
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * _DAY_SECONDS + since.seconds, nanos=since.microseconds * 1000)
 
 
 @functools.cache

@@ -20,6 +20,8 @@ _log = get_logger(__name__)
 
 _BATCH: Final = 20
 _LONGEST_DETAIL: Final = 500
+_GATHER_SECONDS: Final = 0.1
+"""From the first that is due to the claim, which costs as much for one as for several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ class Deliveries:
         woken = asyncio.create_task(self._woken.wait())
         try:
             await asyncio.wait({woken, stopped}, timeout=self._interval, return_when=asyncio.FIRST_COMPLETED)
+            if woken.done():
+                await asyncio.wait({stopped}, timeout=_GATHER_SECONDS)
         finally:
             woken.cancel()
 

@@ -87,3 +87,10 @@ def test_only_public_reads_are_cached(method: Method) -> None:
         assert policy.public
         assert policy.idempotency == options_pb2.SAFE
         assert policy.cache_ttl.ToTimedelta() > timedelta(0)
+
+
+@every_method
+def test_only_public_methods_judge_the_header_authorization_themselves(method: Method) -> None:
+    """Where a token is asked for, the edge judges it."""
+    policy = policy_of(method)
+    assert policy.public or not policy.oauth_endpoint

@@ -9,7 +9,7 @@ from ordermesh.options.v1 import options_pb2
 from tests.contract.catalogue import Method, Route, messages, methods
 
 VARIABLE = re.compile(r"\{([^}=]+)(?:=[^}]*)?\}")
-PREFIXES = ("/api/v1/", "/.well-known/")
+PREFIXES = ("/api/v1/", "/.well-known/", "/oauth2/")
 
 routed = [(method, route) for method in methods() for route in method.routes]
 every_route = pytest.mark.parametrize(("method", "route"), routed, ids=[f"{m}-{r.path}" for m, r in routed])

@@ -3,5 +3,18 @@
 from services.auth.service.account import AccountMailService, AccountService
 from services.auth.service.auth import AuthService
 from services.auth.service.client import ClientReader
+from services.auth.service.oauth import OAuthService
+from services.auth.service.roles import RoleService
+from services.auth.service.service_accounts import ServiceAccountService
+from services.auth.service.user_admin import UserAdminService
 
-__all__ = ["AccountMailService", "AccountService", "AuthService", "ClientReader"]
+__all__ = [
+    "AccountMailService",
+    "AccountService",
+    "AuthService",
+    "ClientReader",
+    "OAuthService",
+    "RoleService",
+    "ServiceAccountService",
+    "UserAdminService",
+]

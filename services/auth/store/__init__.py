@@ -4,8 +4,12 @@ from services.auth.store.attempts import AttemptStore
 from services.auth.store.codes import CodeStore
 from services.auth.store.factors import Factor, FactorStore
 from services.auth.store.keys import KeyStore
+from services.auth.store.revocations import RevocationStore
+from services.auth.store.roles import RoleStore
+from services.auth.store.service_accounts import ServiceAccountStore
 from services.auth.store.sessions import Refreshed, SessionStore
 from services.auth.store.upkeep import UpkeepStore
+from services.auth.store.user_admin import UserAdminStore
 from services.auth.store.users import Account, AuthStore
 
 __all__ = [
@@ -17,6 +21,10 @@ __all__ = [
     "FactorStore",
     "KeyStore",
     "Refreshed",
+    "RevocationStore",
+    "RoleStore",
+    "ServiceAccountStore",
     "SessionStore",
     "UpkeepStore",
+    "UserAdminStore",
 ]

@@ -1,5 +1,6 @@
 """Users, found by a digest of their email, and the hashes of their passwords."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
@@ -19,6 +20,10 @@ VALUES (CAST(%(id)s AS uuid), %(personal_data)s, %(data_key)s, %(email_digest)s,
 ON CONFLICT (email_digest) DO NOTHING
 """
 _BY_ID = f"SELECT {USER_COLUMNS} FROM users u WHERE u.id = CAST(%(id)s AS uuid) AND u.erase_time IS NULL"  # noqa: S608
+_BY_IDS = f"""
+SELECT {USER_COLUMNS} FROM users u
+WHERE u.id = ANY (CAST(%(ids)s AS uuid[])) AND u.erase_time IS NULL ORDER BY u.id DESC
+"""  # noqa: S608 - constants only
 _BY_EMAIL = f"""
 SELECT {USER_COLUMNS},
        EXISTS (SELECT FROM known_networks n WHERE n.user_id = u.id AND n.network = %(network)s) AS known_network
@@ -86,6 +91,11 @@ class AuthStore:
         if row is None:
             raise UserNotFound(user_id)
         return Account(user_of(row, self._data_keys), row.password_hash)
+
+    async def several(self, user_ids: Sequence[str]) -> list[User]:
+        """Read users, newest first; those that there are not are left out."""
+        rows = await self._database.rows(_BY_IDS, {"ids": list(user_ids)})
+        return [user_of(row, self._data_keys) for row in rows]
 
     async def account(self, email: str, network: str = "") -> Account | None:
         """Read who logs in with an email, and whether they did so from this network before."""

@@ -67,11 +67,10 @@ WITH held AS (
 )
 SELECT count(*) FROM claimed
 """  # noqa: S608 - constants only
-_PAGE = f"""
-{records.SELECT} WHERE r.id IN (
-    SELECT id FROM reservations {{where}} ORDER BY id DESC LIMIT %(limit)s
-) GROUP BY r.id ORDER BY r.id DESC
-"""  # noqa: S608 - constants only
+_PAGE = (
+    records.SELECT + "WHERE r.id IN (SELECT id FROM reservations ",  # noqa: S608 - constants only
+    "ORDER BY id DESC LIMIT %(limit)s) GROUP BY r.id ORDER BY r.id DESC",
+)
 _FILTERS = {
     "order_id": "order_id = CAST(%(order_id)s AS uuid)",
     "state": "state = %(state)s",
@@ -139,7 +138,7 @@ class ReservationStore:
             "after": after,
             "limit": limit,
         }
-        page = _PAGE.format(where=where(_FILTERS, values))
+        page = where(_FILTERS, values).join(_PAGE)
         return [records.from_row(row) for row in await self._database.rows(page, values)]
 
     async def release(

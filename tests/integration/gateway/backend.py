@@ -48,7 +48,7 @@ class Backend(
     def __init__(self, port: int, member: Files) -> None:
         """Prepare one that is not started, and will be who the certificate says."""
         self.port = port
-        self._member = member
+        self.member = member
         self.calls = 0
         self.metadata: dict[str, str] = {}
         self.certificate = b""
@@ -60,14 +60,18 @@ class Backend(
     async def start(self) -> None:
         """Listen; also again."""
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self.register(server)
+        server.add_secure_port(f"127.0.0.1:{self.port}", credentials(self.member))
+        await server.start()
+        self._server = server
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Serve what it is."""
         auth_service_pb2_grpc.add_AuthServiceServicer_to_server(self, server)
         inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(self, server)
         order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, server)
         webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(self, server)
         reconciliation_service_pb2_grpc.add_ReconciliationServiceServicer_to_server(self, server)
-        server.add_secure_port(f"127.0.0.1:{self.port}", credentials(self._member))
-        await server.start()
-        self._server = server
 
     async def stop(self) -> None:
         """Stop listening."""

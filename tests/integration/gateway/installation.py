@@ -84,13 +84,13 @@ class Edge:
         return ssl.create_default_context(cafile=self.authority)
 
 
-def install(folder: Path, generator: Path) -> Edge:
-    """Write all that Envoy reads."""
+def install(folder: Path, generator: Path, *figures: str) -> Edge:
+    """Write all that Envoy reads, with some figures changed."""
     pairs, mesh = certificates.ensure(folder / "tls", "dc1"), Authority()
     http, https, admin, keys, control_plane, services = free_ports(6)
     options = Options(
         contract=Contract.load(),
-        settings=EdgeSettings.load(overrides=FIGURES),
+        settings=EdgeSettings.load(overrides=(*FIGURES, *figures)),
         issuer=ISSUER,
         audience=AUDIENCE,
         ports=Ports(http=http, https=https, admin=admin, keys=keys),

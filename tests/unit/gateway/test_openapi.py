@@ -82,16 +82,21 @@ def test_each_operation_says_what_its_contract_says(document: Json, contract: Co
     for _, _, each in operations(document):
         method = policy(contract, each["operationId"])
         public = method.access.kind is AccessKind.PUBLIC
-        assert each["security"] == ([] if public else [{"accessToken": []}])
+        client: list[Json] = [{"clientSecret": []}, {}] if method.oauth_endpoint else []
+        assert each["security"] == (client if public else [{"accessToken": []}])
         assert each["x-permission"] == ("public" if public else method.access.permission)
         assert each["x-deadline-seconds"] == method.deadline.total_seconds()
         assert each["x-idempotency"] == method.idempotency.name
 
 
-def test_each_operation_fails_with_a_status(document: Json) -> None:
-    """The one shape of all errors."""
+def test_each_operation_fails_with_a_status(document: Json, contract: Contract) -> None:
+    """The one shape of all errors; those of OAuth 2 have the shape of its standard."""
     for _, _, each in operations(document):
-        assert each["responses"]["default"] == {"$ref": "#/components/responses/Error"}
+        told = each["responses"]["default"]
+        if policy(contract, each["operationId"]).oauth_endpoint:
+            assert told["content"]["application/json"]["schema"]["required"] == ["error"]
+        else:
+            assert told == {"$ref": "#/components/responses/Error"}
     for response in document["components"]["responses"].values():
         content = response["content"]["application/problem+json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Problem"}

@@ -1,6 +1,7 @@
 """The database as services use it: what it says when it is away, not migrated, held up, or sent what it can't keep."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -129,6 +130,19 @@ async def test_an_error_of_ours_passes_through_a_transaction_and_undoes_it(datab
     with pytest.raises(errors.FailedPrecondition):
         await renaming_then(database, "")
     assert await names(database) == ["one", "two"]
+
+
+async def test_a_transaction_that_is_undone_leaves_the_connection_as_good_as_before(database: Database) -> None:
+    """Statements stay prepared, also on a connection that ran others in psycopg's own way, many times."""
+    read, write = "SELECT name FROM toys WHERE id = %(id)s", "UPDATE toys SET name = 'x' WHERE id = %(id)s"
+    for _ in range(3):
+        with contextlib.suppress(errors.NotFound):
+            async with database.transaction() as connection:
+                for _ in range(10):
+                    assert (await connection.row(read, {"id": 1})) is not None
+                    await connection.execute(write, {"id": 1})
+                raise errors.NotFound("undo it")
+    assert (await database.row(read, {"id": 1})).name == "one"
 
 
 async def test_who_waits_too_long_for_a_lock_is_told_to_try_again(database: Database) -> None:
