@@ -18,6 +18,8 @@ from bench.stack import Stack
 
 CLIENTS = (1, 8, 32)
 WARM_UP_CLIENTS = 8
+# Java compiles what is called often: until then Kafka and Connect take more, however short the run is to be.
+WARM_UP_SECONDS = 10.0
 RUSH_CLIENTS = 64
 MODEST_RATE = 20.0
 # Where latency still says something: beyond, queues grow for as long as one measures.
@@ -77,7 +79,7 @@ class Measuring:
         )
 
     async def _warm_up(self, open_shop: Shop) -> None:
-        outcome = await load.closed(open_shop.place, WARM_UP_CLIENTS, self._plan.seconds)
+        outcome = await load.closed(open_shop.place, WARM_UP_CLIENTS, max(WARM_UP_SECONDS, self._plan.seconds))
         if not outcome.good:
             raise BenchError(f"no order was confirmed but {outcome.errors}; see make demo and make logs s=order")
 

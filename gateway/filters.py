@@ -6,7 +6,7 @@ The transcoder comes last: everything before it sees REST as the client sent it,
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway import rates, tokens
+from gateway import cache, overload, rates, shared_rates, tokens
 from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
 from gateway.problems import problem_filter
@@ -16,6 +16,17 @@ from mesh.headers import SESSION_COOKIE
 REQUEST_ID = "[A-Za-z0-9][A-Za-z0-9._~+/=-]{0,127}"
 # Only the edge may say these: who calls, and how Envoy treats a call.
 RESERVED_PREFIXES = ("x-ordermesh-", "x-envoy-")
+# What gRPC cannot read it answers with INTERNAL, for which an instance is put out of the mesh: any client could do that
+# to all of them. So names outside of gRPC's alphabet, binary metadata, which no service of ours reads, and what gRPC
+# says to itself never get that far.
+UNREADABLE = (
+    {"safe_regex": {"regex": "(?:[^:].*)?[^0-9a-z_.:-].*"}},
+    {"suffix": "-bin"},
+    {"prefix": "grpc-internal-"},
+    {"exact": "grpc-previous-rpc-attempts"},
+)
+# … nor do these, but as gRPC writes them.
+WELL_FORMED = {"grpc-timeout": "[0-9]{1,8}[HMSmun]", "grpc-encoding": "identity|gzip|deflate"}
 # A session's cookie among others, however they are joined.
 SESSION = f"(?s).*{SESSION_COOKIE}=.*"
 ALT_SVC_SECONDS = 86_400
@@ -48,17 +59,22 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
     return [
         _headers(_told(options, secure=secure)),
         _request_id(),
+        *(_only(name, form) for name, form in WELL_FORMED.items()),
         http_filter("cors", "cors.v3.Cors"),
         http_filter("grpc_web", "grpc_web.v3.GrpcWeb"),
         _health(),
         tokens.token_filter(options),
         tokens.permission_filter(),
         rates.rate_filter(),
+        *shared_rates.shared_filter(options),
         _csrf(settings.cors.origins),
         _body_limit(settings.limits.max_body_bytes),
+        *overload.concurrency_filters(options),
         *(_compressor(kind, library) for kind, library in COMPRESSORS.items()),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
         problem_filter(),
+        cache.condition_filter(),
+        cache.cache_filter(options),
         transcoder(options, print_defaults=True),
         router(),
     ]
@@ -96,7 +112,8 @@ def _told(options: Options, *, secure: bool) -> dict[str, str]:
 
 def _headers(sent: Mapping[str, str]) -> Json:
     """Take away what a client may not say, and tell browsers how to treat the reply."""
-    removed = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in RESERVED_PREFIXES]
+    unwanted = [*({"prefix": prefix} for prefix in RESERVED_PREFIXES), *UNREADABLE]
+    removed = [{"remove_on_match": {"key_matcher": each}} for each in unwanted]
     added = [{"append": header(name, value, "ADD_IF_ABSENT")} for name, value in sent.items()]
     hidden = [{"remove": name} for name in INTERNAL_HEADERS]
     renamed = [step for name in RATE_HEADERS for step in _renamed(f"x-ratelimit-{name}", f"ratelimit-{name}")]
@@ -119,6 +136,14 @@ def _request_id() -> Json:
         mutations={"request_mutations": [{"append": header("x-request-id", "%UNIQUE_ID%")}]},
     )
     return _unless("envoy.filters.http.request_id", fresh, _matches("x-request-id", REQUEST_ID))
+
+
+def _only(name: str, form: str) -> Json:
+    """Drop a header that has another form."""
+    drop = http_filter(
+        "header_mutation", "header_mutation.v3.HeaderMutation", mutations={"request_mutations": [{"remove": name}]}
+    )
+    return _unless(f"envoy.filters.http.{name}", drop, _matches(name, form))
 
 
 def _health() -> Json:

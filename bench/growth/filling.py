@@ -24,12 +24,12 @@ _ORDERS: tuple[LiteralString, ...] = (
     """
     INSERT INTO orders (id, customer_id, state, currency_code, total, shipping_address, payment_id, reservation_id,
                         version, create_time, update_time)
-    SELECT uuidv7(make_interval(secs => -30.0 * (%(count)s - n))), md5((n %% %(customers)s)::text)::uuid,
+    SELECT uuidv7(-ago), md5((n %% %(customers)s)::text)::uuid,
            CASE WHEN n %% 10 = 0 THEN 'CONFIRMED' ELSE 'DELIVERED' END, 'EUR', 1999,
            '{"region_code": "DE", "postal_code": "10115", "locality": "Berlin", "address_lines": ["Invalidenstr. 1"]}',
-           gen_random_uuid(), gen_random_uuid(), 3, now() - make_interval(secs => 30.0 * (%(count)s - n)),
-           now() - make_interval(secs => 30.0 * (%(count)s - n))
-    FROM generate_series(1, %(count)s) n
+           gen_random_uuid(), gen_random_uuid(), 3, now() - ago,
+           now() - ago
+    FROM generate_series(1, %(count)s) n, make_interval(secs => 30.0 * (%(count)s - n)) ago
     """,
     """
     INSERT INTO order_lines (order_id, position, sku, quantity, product_id, name, unit_price)
@@ -49,10 +49,10 @@ _ORDERS: tuple[LiteralString, ...] = (
 _RESERVATIONS: tuple[LiteralString, ...] = (
     """
     INSERT INTO reservations (id, order_id, state, expire_time, create_time, version)
-    SELECT uuidv7(make_interval(secs => -30.0 * (%(count)s - n))), gen_random_uuid(),
+    SELECT uuidv7(-ago), uuidv7(-ago),
            CASE WHEN n %% 10 = 0 THEN 'HELD' ELSE 'COMMITTED' END, now() + interval '1 day',
-           now() - make_interval(secs => 30.0 * (%(count)s - n)), 1
-    FROM generate_series(1, %(count)s) n
+           now() - ago, 1
+    FROM generate_series(1, %(count)s) n, make_interval(secs => 30.0 * (%(count)s - n)) ago
     """,
     """
     INSERT INTO allocations (reservation_id, sku, warehouse_id, quantity)
@@ -70,11 +70,11 @@ _PAYMENTS: tuple[LiteralString, ...] = (
     """
     INSERT INTO payments (id, order_id, customer_id, state, currency_code, amount, authorized, captured, gateway,
                           gateway_reference, version, create_time, update_time)
-    SELECT uuidv7(make_interval(secs => -30.0 * (%(count)s - n))), gen_random_uuid(),
+    SELECT uuidv7(-ago), uuidv7(-ago),
            md5((n %% %(customers)s)::text)::uuid, 'CAPTURED', 'EUR', 1999, 1999, 1999, 'sandbox',
-           'growth_' || gen_random_uuid(), 3, now() - make_interval(secs => 30.0 * (%(count)s - n)),
-           now() - make_interval(secs => 30.0 * (%(count)s - n))
-    FROM generate_series(1, %(count)s) n
+           'growth_' || uuidv7(-ago), 3, now() - ago,
+           now() - ago
+    FROM generate_series(1, %(count)s) n, make_interval(secs => 30.0 * (%(count)s - n)) ago
     """,
     """
     INSERT INTO ledger_entries (payment_id, kind, amount, create_time)

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "events": ("events", "the events of a topic, decoded"),
     "demo": ("demo", "place an order as a customer would"),
     "edge-config": ("edge_config", "what the edge is told, and whether Envoy takes it"),
+    "edge-restart": ("reloading", "put a new Envoy in the place of the old one, without a pause"),
     "install": ("components", "download and build components into the cache"),
 }
 

@@ -37,7 +37,10 @@ _SAVED = """
         rejection_message = %(rejection_message)s, cancel_reason = %(cancel_reason)s, version = %(version)s,
         update_time = %(update_time)s, under_way = %(under_way)s,
         payment_token = CASE WHEN %(state)s = 'PENDING' THEN payment_token END,
-        lease_until = CASE WHEN %(unsettled)s THEN now() + %(lease)s END
+        lease_until = CASE WHEN NOT %(unsettled)s THEN NULL
+                           -- Left as it is while it is new: a row whose indexed columns stay is written to no index.
+                           WHEN lease_until > now() + %(lease)s * 0.75 THEN lease_until
+                           ELSE now() + %(lease)s END
     WHERE id = CAST(%(id)s AS uuid) AND version = %(version)s - 1
     RETURNING id
 """

@@ -108,3 +108,17 @@ async def test_who_gives_up_waiting_leaves_a_connection_that_can_be_used(connect
         other: Any = await connection.row("SELECT 2 AS two")
         assert other.two == 2
     assert (await connection.row(statement, {"seconds": 0.0})).one == 1
+
+
+async def test_what_is_prepared_outlasts_a_rollback_beside_statements_of_psycopgs_own(connection: Connection) -> None:
+    """It prepares what it has run often, and drops all that is prepared when a transaction fails."""
+    mine = "SELECT /*mine*/ 7 AS found"
+    await connection.row(mine)
+    for _ in range(10):
+        await connection.execute("SELECT 1")
+    with pytest.raises(DivisionByZero):
+        async with connection.transaction():
+            await connection.row("SELECT 1 / 0")
+    await connection.execute("SELECT 1")
+
+    assert (await connection.row(mine)).found == 7
