@@ -74,6 +74,7 @@ lint: proto xds ## ruff, mypy --strict, import walls, dependencies, buf, no mach
 	tools/breaking.sh
 	$(PYTHON) tools/check_committed.py
 	$(PYTHON) tools/order_states.py --check
+	$(PYTHON) tools/permissions.py --check
 	$(MAKE) edge-config A=--validate
 
 .PHONY: test-unit
@@ -96,9 +97,10 @@ soak: proto xds ## Orders and all that becomes of them while programs die at ran
 	ORDERMESH_SOAK_MINUTES=$(m) ORDERMESH_SOAK_SEED=$(seed) $(PYTHON) -m pytest tests/chaos/soak $(A)
 
 .PHONY: docs
-docs: proto xds ## Write the contract reference and the event catalogue into build/docs/, draw the states of an order
+docs: proto xds ## Write the contract reference and the event catalogue into build/docs/, draw the states of an order, say who may call what
 	@$(PYTHON) tools/contract_reference.py build/docs
 	@$(PYTHON) tools/order_states.py
+	@$(PYTHON) tools/permissions.py
 
 .PHONY: clean
 clean: ## Remove generated files; the cache and the runtime state stay

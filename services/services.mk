@@ -27,3 +27,7 @@ reconcile: proto ## A settlement file against the ledger (f=file.csv g=stripe fr
 	@ORDERMESH_ENV_FILE=$(STACK)/env/payment.env $(PYTHON) -m services.payment.reconcile $(or $(do),compare) \
 	  $(if $(f),--file "$(f)") $(if $(g),--gateway $(g)) $(if $(from),--from $(from)) $(if $(to),--to $(to)) \
 	  $(if $(id),--id $(id)) $(if $(note),--note "$(note)")
+
+.PHONY: rotate-keys
+rotate-keys: proto ## Make the next key that signs access tokens; do=list shows all
+	@ORDERMESH_ENV_FILE=$(STACK)/env/auth.env $(PYTHON) -W "ignore:EdDSA is deprecated" -m services.auth.rotate_keys $(or $(do),rotate)

@@ -1,6 +1,7 @@
 """Roles in the database: what the migration leaves agrees with the contracts, and what must not happen to them."""
 
 import asyncio
+import tomllib
 
 import pytest
 
@@ -12,6 +13,7 @@ from services.auth.service_accounts import ServiceAccounts
 from services.auth.store import RoleStore, ServiceAccountStore
 from services.common.database import Database
 from services.common.ids import new_id
+from tests.integration.conftest import CHECKOUT
 from tests.integration.postgres import Postgres
 from tests.integration.services.auth.edge import KNOWN, now
 
@@ -42,6 +44,13 @@ async def test_every_role_holds_permissions_that_contracts_name(store: RoleStore
     found = await store.page(None, 100)
     assert [role.name for role in found if role.built_in] == ["admin", "customer", "support"]
     assert all(role.permissions <= KNOWN for role in found)
+
+
+async def test_the_roles_that_the_docs_show_are_those_of_the_migrations(store: RoleStore) -> None:
+    """See tools/permissions.py."""
+    shown = tomllib.loads((CHECKOUT / "services" / "auth" / "roles.toml").read_text())
+    found = {role.name: sorted(role.permissions) for role in await store.page(None, 100) if role.built_in}
+    assert found == shown
 
 
 async def test_a_customer_holds_nothing_that_reaches_what_belongs_to_others(store: RoleStore) -> None:
