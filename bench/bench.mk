@@ -11,3 +11,8 @@ bench-discovery: proto xds ## Measure a control plane with 1,000 endpoints and 2
 .PHONY: bench-growth
 bench-growth: proto ## Measure get, list and place with 10 thousand and 1 million orders, apart from any stack (A=--help)
 	@$(PYTHON) -m bench.growth $(A)
+
+.PHONY: bench-edge
+bench-edge: proto xds ## What the edge costs beside a direct gRPC call, and four times as much as a service carries (A=--help)
+	@$(PYTHON) -m deploy.native install envoy protoc-gen-openapi >/dev/null
+	@$(PYTHON) -m bench.edge $(A)

@@ -5,7 +5,7 @@ For whoever installs it:
     options = Options(
         contract=Contract.load(), settings=EdgeSettings.load(), issuer=..., audience=...,
         ports=Ports(http=8080, https=8443, admin=9901, keys=9902),
-        files=Files(certificate=..., private_key=..., identity=..., descriptors=..., folder=...),
+        files=Files(certificate=..., private_key=..., identity=..., descriptors=..., folder=..., cache=...),
         control_plane=(9000, 9001), region="dc1", zone="zone-a",
     )
     changed = write(options, generator=<path of protoc-gen-openapi>)

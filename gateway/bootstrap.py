@@ -1,7 +1,8 @@
 """The whole of what Envoy is started with."""
 
+from gateway import cache, overload
 from gateway.clusters import CONTROL_PLANE, clusters
-from gateway.envoy import Json, extension, socket
+from gateway.envoy import Json, socket
 from gateway.listeners import listeners
 from gateway.options import Options
 from gateway.virtual_host import route_configuration
@@ -22,7 +23,8 @@ def render(options: Options) -> Json:
         "admin": {"address": socket(options.host, options.ports.admin), "allow_paths": ADMIN_PATHS},
         "static_resources": {"listeners": listeners(options), "clusters": clusters(options)},
         "dynamic_resources": {"ads_config": _control_plane(), "cds_config": _from_control_plane()},
-        "overload_manager": _overload(options),
+        "overload_manager": overload.manager(options),
+        "bootstrap_extensions": [cache.bootstrap_extension()],
     }
 
 
@@ -43,12 +45,3 @@ def _control_plane() -> Json:
 
 def _from_control_plane() -> Json:
     return {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": PATIENCE}
-
-
-def _overload(options: Options) -> Json:
-    monitor = extension(
-        "envoy.resource_monitors.global_downstream_max_connections",
-        "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-        max_active_downstream_connections=options.settings.limits.max_connections,
-    )
-    return {"resource_monitors": [monitor]}

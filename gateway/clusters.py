@@ -1,5 +1,6 @@
 """What the edge knows from the start: the control plane, which tells it all the others, and its own way to the keys."""
 
+from gateway import cache, shared_rates
 from gateway.envoy import HTTP_OPTIONS, Json, extension, socket, typed
 from gateway.options import Options
 from gateway.tokens import KEYS_CLUSTER
@@ -14,13 +15,15 @@ UPSTREAM_TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 
 
 def clusters(options: Options) -> list[Json]:
-    """Build the static clusters. That of the keys leads to a listener of Envoy's own."""
+    """Build the static clusters. Those of the keys and of the cache lead to listeners of Envoy's own."""
     http2 = {"explicit_http_config": {"http2_protocol_options": {"connection_keepalive": KEEPALIVE}}}
+    grpc = {"typed_extension_protocol_options": {HTTP_OPTIONS: typed(HTTP_OPTIONS, **http2)}}
+    shared = [] if options.shared_rates is None else [(shared_rates.CLUSTER, (options.shared_rates,))]
     return [
-        _cluster(CONTROL_PLANE, options.control_plane, options)
-        | {"typed_extension_protocol_options": {HTTP_OPTIONS: typed(HTTP_OPTIONS, **http2)}}
-        | {"transport_socket": _mutual_tls(options)},
+        _cluster(CONTROL_PLANE, options.control_plane, options) | grpc | {"transport_socket": _mutual_tls(options)},
+        *(_cluster(name, ports, options) | grpc for name, ports in shared),
         _cluster(KEYS_CLUSTER, (options.ports.keys,), options),
+        cache.cluster(),
     ]
 
 

@@ -58,6 +58,10 @@ MESSAGES = {
 }
 
 
+# When to come again after these; a rate limit says it by itself.
+RETRY_AFTER = {502: "1", 503: "1"}
+
+
 def local_replies() -> Json:
     """Build the `local_reply_config` of a listener. The first mapper that fits decides."""
     corrections = [mapper for message in CORRECTED for mapper in _correction(message)]
@@ -66,9 +70,11 @@ def local_replies() -> Json:
 
 
 def _mapper(status: int) -> Json:
+    told = [header("retry-after", RETRY_AFTER[status])] if status in RETRY_AFTER else []
     return {
         "filter": _all_of(_status("EQ", status), _not_grpc()),
         "body_format_override": _body(status, MESSAGES.get(status, OWN_WORDS)),
+        "headers_to_add": told,
     }
 
 

@@ -6,7 +6,7 @@ The transcoder comes last: everything before it sees REST as the client sent it,
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway import rates, tokens
+from gateway import cache, overload, rates, shared_rates, tokens
 from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
 from gateway.problems import problem_filter
@@ -66,11 +66,15 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         tokens.token_filter(options),
         tokens.permission_filter(),
         rates.rate_filter(),
+        *shared_rates.shared_filter(options),
         _csrf(settings.cors.origins),
         _body_limit(settings.limits.max_body_bytes),
+        *overload.concurrency_filters(options),
         *(_compressor(kind, library) for kind, library in COMPRESSORS.items()),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
         problem_filter(),
+        cache.condition_filter(),
+        cache.cache_filter(options),
         transcoder(options, print_defaults=True),
         router(),
     ]

@@ -12,6 +12,10 @@ edge-config: proto xds ## What Envoy is told, made from the contracts and gatewa
 	@$(PYTHON) -m deploy.native install envoy protoc-gen-openapi >/dev/null
 	@$(PYTHON) -m deploy.native edge-config $(A)
 
+.PHONY: edge-restart
+edge-restart: venv ## Put a new Envoy in the place of the one that runs, without a pause; a new configuration is taken up by make up
+	@$(PYTHON) -m deploy.native edge-restart
+
 .PHONY: openapi
 openapi: proto xds ## Describe the REST API in build/openapi.json, as the edge serves it at /openapi.json
 	@[ -x $(GENERATOR) ] || $(PYTHON) -m deploy.native install protoc-gen-openapi

@@ -1,6 +1,6 @@
 """Where the edge listens: http, https and HTTP/3 with the whole API for clients, and its own way to auth's keys."""
 
-from gateway import managers
+from gateway import cache, managers
 from gateway.envoy import Json, extension, socket
 from gateway.options import Options
 
@@ -16,6 +16,7 @@ def listeners(options: Options) -> list[Json]:
         _listener("http", ports.http, options, {"filters": [managers.api(options, "http")]}),
         _listener("https", ports.https, options, {"filters": [managers.api(options, "https")]} | _tls(options)),
         _http3(options),
+        cache.listener(managers.transcode(options)),
         _listener("keys", ports.keys, options, {"filters": [managers.keys(options)]}),
     ]
 

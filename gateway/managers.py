@@ -4,6 +4,7 @@ All listeners of the API share one route configuration, which Envoy reads from a
 rate limits among it, is then one for all of them.
 """
 
+from gateway import cache
 from gateway.access_log import access_log
 from gateway.envoy import Json, extension, typed
 from gateway.errors import local_replies
@@ -18,12 +19,11 @@ STREAMS_PER_CONNECTION = 100
 
 def api(options: Options, name: str, **fields: object) -> Json:
     """Serve the API: the same for each protocol, but that only what is encrypted says so."""
-    source = {"path_config_source": {"path": str(options.files.routes)}, "resource_api_version": "V3"}
     return _manager(
         name,
         options,
         http_filters=api_filters(options, secure=name != "http"),
-        rds={"route_config_name": ROUTES, "config_source": source},
+        rds=_shared_routes(options),
         access_log=access_log(),
         local_reply_config=local_replies(),
         request_id_extension={"typed_config": _request_ids()},
@@ -35,6 +35,19 @@ def api(options: Options, name: str, **fields: object) -> Json:
         internal_address_config={"unix_sockets": False},
         http2_protocol_options={"max_concurrent_streams": STREAMS_PER_CONNECTION},
         **fields,
+    )
+
+
+def transcode(options: Options) -> Json:
+    """Turn into gRPC what the cache asks for, by the same routes; whoever asked has been checked before."""
+    return _manager(
+        cache.TRANSCODE,
+        options,
+        http_filters=[cache.validators(), transcoder(options, print_defaults=True), router()],
+        rds=_shared_routes(options),
+        local_reply_config=local_replies(),
+        request_id_extension={"typed_config": _request_ids()},
+        preserve_external_request_id=True,
     )
 
 
@@ -70,6 +83,11 @@ def _manager(name: str, options: Options, **fields: object) -> Json:
         },
     }
     return extension("envoy.filters.network.http_connection_manager", MANAGER, **common, **fields)
+
+
+def _shared_routes(options: Options) -> Json:
+    source = {"path_config_source": {"path": str(options.files.routes)}, "resource_api_version": "V3"}
+    return {"route_config_name": ROUTES, "config_source": source}
 
 
 def _request_ids() -> Json:

@@ -25,6 +25,8 @@ class Ports:
 class Files:
     """What Envoy reads: the server certificate, the built contracts, and the folder of what `write` makes.
 
+    `cache` is the folder in which it keeps replies itself.
+
     `identity` is the folder in which `python -m mesh.identity` keeps the certificate that services know the edge by.
     """
 
@@ -33,6 +35,7 @@ class Files:
     identity: Path
     descriptors: Path
     folder: Path
+    cache: Path
 
     @property
     def bootstrap(self) -> Path:
@@ -52,7 +55,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Input of `gateway.render`. `control_plane` are the ports of its replicas on `host`."""
+    """Input of `gateway.render`. `control_plane` are the ports of its replicas on `host`.
+
+    `shared_rates` is the port of the rate limit service (gateway/shared_rates.py), if several edges share their counts.
+    """
 
     contract: Contract
     settings: EdgeSettings
@@ -61,6 +67,7 @@ class Options:
     ports: Ports
     files: Files
     control_plane: tuple[int, ...]
+    shared_rates: int | None = None
     region: str = ""
     zone: str = ""
     host: str = "127.0.0.1"

@@ -26,7 +26,8 @@ def write(options: Options, *, generator: Path) -> tuple[str, ...]:
         files.routes: _json(render_routes(options)),
         files.bootstrap: _json(render(options)),
     }
-    files.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    for folder in (files.folder, files.cache):
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     return tuple(file.name for file, text in content.items() if _replace(file, text))
 
 

@@ -31,8 +31,11 @@ def rate_filter() -> Json:
     return extension(FILTER, MESSAGE, stat_prefix=STATS)
 
 
-def allowances(settings: EdgeSettings) -> Json:
-    """Count calls and refuse those beyond the rate with 429 and Retry-After, or RESOURCE_EXHAUSTED over gRPC."""
+def allowances(settings: EdgeSettings, *, told: bool = True) -> Json:
+    """Count calls and refuse those beyond the rate with 429 and Retry-After, or RESOURCE_EXHAUSTED over gRPC.
+
+    Replies are `told` what is left, unless somebody else counts more.
+    """
     return typed(
         MESSAGE,
         stat_prefix=STATS,
@@ -41,9 +44,9 @@ def allowances(settings: EdgeSettings) -> Json:
         token_bucket={"max_tokens": UNLIMITED, "tokens_per_fill": UNLIMITED, "fill_interval": "1s"},
         always_consume_default_token_bucket=False,
         max_dynamic_descriptors=BUCKETS,
-        rate_limits=_questions(),
+        rate_limits=questions(),
         descriptors=_allowances(settings),
-        enable_x_ratelimit_headers="DRAFT_VERSION_03",
+        enable_x_ratelimit_headers="DRAFT_VERSION_03" if told else "OFF",
         enable_retry_after_header=True,
         rate_limited_as_resource_exhausted=True,
     )
@@ -54,7 +57,7 @@ def metadata(rate: RateClass) -> Json:
     return {"filter_metadata": {METADATA: {CLASS: rate.name}}}
 
 
-def _questions() -> list[Json]:
+def questions() -> list[Json]:
     """Say what is known of each call: its class with the user, the anonymous address, and the address."""
     rate = {
         "metadata": {"descriptor_key": CLASS, "source": "ROUTE_ENTRY", "metadata_key": _key(METADATA, [{"key": CLASS}])}

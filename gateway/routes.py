@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import oauth, rates, tokens
+from gateway import cache, oauth, overload, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -15,6 +15,7 @@ from gateway.pages import reply
 from gateway.paths import PathTemplate, query_regex
 from gateway.retries import retry_policy
 from mesh.contract import AccessKind, MethodPolicy
+from mesh.headers import CLAIMS
 
 # A service ends a call at its deadline and can say more about it than the edge, so the edge waits a little longer.
 MARGIN = timedelta(milliseconds=250)
@@ -67,7 +68,7 @@ def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
             yield _unambiguous(path)
         for verb, method in by_path[path].items():
             match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
-            yield oauth.adapted(_route(method, match, options), method)
+            yield oauth.adapted(_rest_route(method, match, options), method)
         allow = ", ".join(sorted(by_path[path]))
         yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
 
@@ -77,6 +78,18 @@ def _unambiguous(path: PathTemplate) -> Json:
     named = {"name": ":path", "string_match": {"safe_regex": {"regex": query_regex(path.variables)}}}
     words = f"{path.variables[-1]} is in the path and has no place in the query"
     return reply(path.match | {"headers": [NOT_GRPC, named]}, 400, words)
+
+
+def _rest_route(method: MethodPolicy, match: Json, options: Options) -> Json:
+    """Route REST as gRPC, and keep replies where the contract allows it: gRPC has no words for that."""
+    route = _route(method, match, options)
+    if not cache.keeps(method, options):
+        return route
+    return route | {
+        "metadata": {"filter_metadata": {**route["metadata"]["filter_metadata"], **cache.metadata(method)}},
+        "typed_per_filter_config": {**route["typed_per_filter_config"], **cache.kept()},
+        "request_headers_to_remove": [CLAIMS],
+    }
 
 
 def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
@@ -92,5 +105,9 @@ def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
             **idle,
             "retry_policy": retry_policy(method.idempotency, options.settings.retries),
         },
-        "typed_per_filter_config": tokens.demands(method.access) | (uncompressed() if method.domain in SECRET else {}),
+        "typed_per_filter_config": {
+            **tokens.demands(method.access),
+            **overload.counted(method),
+            **(uncompressed() if method.domain in SECRET else {}),
+        },
     }

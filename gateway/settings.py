@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
 
 from mesh.contract import RateClass
 
@@ -35,6 +35,24 @@ class Rate(_Section):
     requests: PositiveInt
     seconds: PositiveInt
     burst: PositiveInt
+
+
+class Overload(_Section):
+    """When calls are refused because there are too many, and how much memory Envoy may take."""
+
+    deadline_share: float = Field(gt=0, le=1)
+    least_at_once: PositiveInt
+    most_at_once: PositiveInt
+    max_heap_megabytes: PositiveInt
+
+
+class Cache(_Section):
+    """Whether replies to public reads are kept, and how many."""
+
+    enabled: bool
+    max_bytes: PositiveInt
+    max_entries: PositiveInt
+    max_entry_bytes: PositiveInt
 
 
 class Tokens(_Section):
@@ -72,6 +90,8 @@ class EdgeSettings(_Section):
 
     limits: Limits
     rates: dict[str, Rate]
+    overload: Overload
+    cache: Cache
     tokens: Tokens
     retries: Retries
     cors: Cors

@@ -28,7 +28,7 @@ def route_configuration(options: Options) -> Json:
         "routes": [*api_routes(options), *page_routes(options)],
         "typed_per_filter_config": {
             "envoy.filters.http.cors": _cors(options),
-            rates.FILTER: rates.allowances(options.settings),
+            rates.FILTER: rates.allowances(options.settings, told=options.shared_rates is None),
         },
     }
     return typed(

@@ -22,7 +22,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "audit": ("audit", "whether orders, stock, money and events agree"),
     "events": ("events", "the events of a topic, decoded"),
     "demo": ("demo", "place an order as a customer would"),
+    "personal-data": ("personal_data", "all that is known of a person: exported or erased"),
     "edge-config": ("edge_config", "what the edge is told, and whether Envoy takes it"),
+    "edge-restart": ("reloading", "put a new Envoy in the place of the old one, without a pause"),
     "install": ("components", "download and build components into the cache"),
 }
 

@@ -74,5 +74,6 @@ def _moved(options: Options, folder: Path) -> Options:
         private_key=pair.key,
         identity=folder / "identity",
         folder=folder / "edge",
+        cache=folder / "cache",
     )
     return replace(options, files=files)

@@ -1,6 +1,7 @@
 """Whether a program does its work, asked of the program itself and not of its supervisor."""
 
 import contextlib
+import json
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -85,6 +86,12 @@ def _connect(program: Program) -> None:
 def _edge(program: Program) -> None:
     """Envoy's administration says LIVE once the first configuration has come from the control plane."""
     _answer(f"http://{HOST}:{program.ports[-1]}/ready")
+
+
+def epoch(program: Program) -> int:
+    """Tell how often an Envoy has been replaced without a pause. Raises one of ERRORS while that happens."""
+    told = json.loads(_answer(f"http://{HOST}:{program.ports[-1]}/server_info"))
+    return int(told["command_line_options"]["restart_epoch"])
 
 
 def _grpc(program: Program) -> None:

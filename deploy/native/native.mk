@@ -33,3 +33,11 @@ audit: proto xds ## Whether orders, stock, money and events agree, in all databa
 .PHONY: events
 events: venv ## Events as they come, decoded: make events t=order-events [n=10] [json=1]
 	@$(NATIVE) events $(t) $(if $(n),--last $(n)) $(if $(json),--json)
+
+.PHONY: export-user
+export-user: venv ## All that is known of a person, as JSON: make export-user u=ann@example.com
+	@$(NATIVE) personal-data export "$(u)"
+
+.PHONY: erase-user
+erase-user: venv ## Erase a person, but for the books: make erase-user u=ann@example.com [force=1]
+	@$(NATIVE) personal-data erase "$(u)" $(if $(force),--force)

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from deploy.native import health
+from deploy.native import health, reloading
 from deploy.native.errors import StackError
 from deploy.native.programs import Program
 from deploy.native.runtime import Runtime
@@ -36,7 +36,10 @@ def start(program: Program, supervisor: Supervisor, runtime: Runtime, *, patienc
         if time.monotonic() - began > patience_s:
             raise _failed(program, runtime, f"is not well after {patience_s:.0f} s: {trouble}")
         time.sleep(PAUSE_S)
-    return f"{program.name} started" if fresh else ""
+    if fresh:
+        reloading.note(program, runtime)
+        return f"{program.name} started"
+    return reloading.reload(program, supervisor, runtime) if reloading.is_due(program, runtime) else ""
 
 
 def last_lines(log: Path, count: int = LAST_LINES) -> str:

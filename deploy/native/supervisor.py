@@ -135,6 +135,10 @@ class Supervisor:
             raise StackError(f"{name} cannot be started: {fault.faultString}") from fault
         return True
 
+    def hang_up(self, name: str) -> None:
+        """Send SIGHUP to a program."""
+        self._call("signalProcess", name, "HUP")
+
     def stop(self, names: Iterable[str]) -> None:
         """Ask programs to end, all at once, and wait until the supervisor has seen to it."""
         asked = set(names)

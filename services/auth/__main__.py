@@ -11,6 +11,7 @@ from mesh.contract import Contract
 from ordermesh.auth.v1 import account_service_pb2_grpc as account_grpc
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from ordermesh.auth.v1 import oauth_service_pb2_grpc as oauth_grpc
+from ordermesh.auth.v1 import personal_data_service_pb2_grpc as personal_data_grpc
 from ordermesh.auth.v1 import role_service_pb2_grpc as role_grpc
 from ordermesh.auth.v1 import service_account_service_pb2_grpc as service_account_grpc
 from ordermesh.auth.v1 import user_admin_service_pb2_grpc as user_admin_grpc
@@ -32,6 +33,7 @@ from services.auth.service import (
     AuthService,
     ClientReader,
     OAuthService,
+    PersonalDataService,
     RoleService,
     ServiceAccountService,
     UserAdminService,
@@ -45,6 +47,7 @@ from services.auth.store import (
     CodeStore,
     FactorStore,
     KeyStore,
+    PersonalDataStore,
     RevocationStore,
     RoleStore,
     ServiceAccountStore,
@@ -131,6 +134,11 @@ async def build(app: server.Application) -> None:
         AccountMailService(credentials),
         account_grpc.add_AccountMailServiceServicer_to_server,
         "ordermesh.auth.v1.AccountMailService",
+    )
+    app.serve(
+        PersonalDataService(PersonalDataStore(database, data_keys, digests), now),
+        personal_data_grpc.add_PersonalDataServiceServicer_to_server,
+        "ordermesh.auth.v1.PersonalDataService",
     )
     app.serve(
         UserAdminService(UserAdminStore(database), store, now),

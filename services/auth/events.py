@@ -68,6 +68,11 @@ def recovery_codes_replaced(user_id: str) -> pb.RecoveryCodesReplaced:
     return pb.RecoveryCodesReplaced(user_id=user_id)
 
 
+def user_erased(user_id: str) -> pb.UserErased:
+    """Tell that all that is personal of a user is to go."""
+    return pb.UserErased(user_id=user_id)
+
+
 def code_requested(
     purpose: Purpose, user_id: str, code_id: str
 ) -> pb.EmailVerificationRequested | pb.PasswordResetRequested:

@@ -3,16 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 from mesh import server
+from ordermesh.auth.v1 import account_service_pb2_grpc as account_grpc
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from ordermesh.notification.v1 import notification_service_pb2_grpc as notification_grpc
 from services.common.consumer import Consumer
 from services.common.database import Database
 from services.notification.adapters.accounts import Accounts
 from services.notification.adapters.smtp import MailServer
-from services.notification.causes import Causes
+from services.notification.causes import TOLD, Causes
 from services.notification.delivery import Deliveries, Delivery
 from services.notification.domain import RetryPlan
-from services.notification.events.stories import TOLD
 from services.notification.rendering import Writer
 from services.notification.service import NotificationService
 from services.notification.settings import NotificationSettings
@@ -35,9 +35,12 @@ async def build(app: server.Application) -> None:
     store = NotificationStore(database)
     delivery = Delivery(
         store,
-        Accounts(app.client(auth_grpc.AuthServiceStub, "ordermesh.auth.v1.AuthService", as_service=True)),
+        Accounts(
+            app.client(auth_grpc.AuthServiceStub, "ordermesh.auth.v1.AuthService", as_service=True),
+            app.client(account_grpc.AccountMailServiceStub, "ordermesh.auth.v1.AccountMailService", as_service=True),
+        ),
         MailServer(settings.smtp_host, settings.smtp_port, settings.smtp_timeout_seconds),
-        writer=Writer(settings.smtp_from),
+        writer=Writer(settings.smtp_from, settings.web_url),
         clock=now,
         plan=RetryPlan(
             settings.delivery_attempts,

@@ -46,6 +46,9 @@ class AddressBook(Protocol):
     async def find(self, customer_id: str) -> Recipient:
         """Return where the customer is reached today. Raises NotFound."""
 
+    async def code(self, code_id: str) -> str:
+        """Have the code of a mail made. Raises NotFound when nobody waits for it any more."""
+
 
 class Mailer(Protocol):
     """Takes e-mails."""
@@ -89,7 +92,9 @@ class Delivery:
         """Try once and commit what came of it."""
         try:
             recipient = await self._addresses.find(notification.customer_id)
-            letter = self._writer.write(notification, recipient.address, recipient.name)
+            code_id = notification.content.get(domain.ONE_TIME_CODE)
+            code = await self._addresses.code(code_id) if code_id else ""
+            letter = self._writer.write(notification, recipient.address, recipient.name, code)
             detail = await self._mailer.send(letter)
         except (errors.NotFound, UnwritableError, RefusedError) as fault:
             tried = self._failed(notification, str(fault), for_good=True)

@@ -44,6 +44,14 @@ class Template(StrEnum):
     RETURN_REJECTED = "return-rejected"
     RETURN_RECEIVED = "return-received"
     ORDER_REFUNDED = "order-refunded"
+    VERIFY_EMAIL = "verify-email"
+    ACCOUNT_EXISTS = "account-exists"
+    RESET_PASSWORD = "reset-password"  # noqa: S105 - a template, not a password
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - as above
+    SESSION_STOLEN = "session-stolen"
+    SECOND_FACTOR_ENABLED = "second-factor-enabled"
+    SECOND_FACTOR_DISABLED = "second-factor-disabled"
+    RECOVERY_CODE_USED = "recovery-code-used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One message to one person. `version` counts the events about it, which is none while it is PENDING."""
+    """One message to one person. `version` counts the events about it, which is none while it is PENDING.
+
+    `order_id` is "" when it is about the person's account.
+    """
 
     id: str
     order_id: str
@@ -97,6 +108,9 @@ class RetryPlan:
         return min(self.longest_pause, self.first_pause * (1 << min(failures - 1, 20)))
 
 
+ONE_TIME_CODE = "one_time_code_id"
+"""In the content of what brings a code: which one, for who makes it. The code itself is never kept."""
+
 _NOTHING: Content = MappingProxyType({})
 
 
@@ -104,8 +118,8 @@ def begin(  # noqa: PLR0913 - all that a notification begins with
     event_id: str,
     template: Template,
     *,
-    order_id: str,
     customer_id: str,
+    order_id: str = "",
     now: datetime,
     content: Content = _NOTHING,
     origin: Origin = Origin(),

@@ -31,8 +31,12 @@ class UnwritableError(Exception):
 class Writer:
     """Writes e-mails in the name of one sender."""
 
-    def __init__(self, sender: str, templates: Path = TEMPLATES) -> None:
-        """`sender`: an address such as orders@example.org; its domain is in every Message-ID."""
+    def __init__(self, sender: str, web_url: str = "", templates: Path = TEMPLATES) -> None:
+        """`sender`: an address such as orders@example.org; its domain is in every Message-ID.
+
+        `web_url`: where the pages are that take codes; "" when there are none.
+        """
+        self._web_url = web_url.rstrip("/")
         self._sender = Mailbox(sender, "Ordermesh")
         self._templates = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(templates),
@@ -45,15 +49,17 @@ class Writer:
         )
         self._templates.filters.update(line=one_line, money=money)
 
-    def write(self, notification: Notification, address: str, name: str) -> Letter:
-        """Return the e-mail to a person. The same notification always has the same Message-ID."""
+    def write(self, notification: Notification, address: str, name: str, code: str = "") -> Letter:
+        """Return the e-mail to a person, with the code it brings. The same notification has the same Message-ID."""
         try:
-            return self._write(notification, Mailbox(address, one_line(name)))
+            return self._write(notification, Mailbox(address, one_line(name)), code)
         except (TemplateError, ValueError, LookupError, TypeError) as fault:
             raise UnwritableError(f"the e-mail can't be written: {fault}") from fault
 
-    def _write(self, notification: Notification, to: Mailbox) -> Letter:
-        values = {**notification.content, "name": to.name}
+    def _write(self, notification: Notification, to: Mailbox, code: str) -> Letter:
+        # What is behind # is told to no server, and so stands in no log.
+        link = f"{self._web_url}/{notification.template}#code={code}" if code and self._web_url else ""
+        values = {**notification.content, "name": to.name, "code": code, "link": link}
         folder = notification.template.value
         texts = Texts(
             subject=one_line(self._render(f"{folder}/subject.txt", values)),

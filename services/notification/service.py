@@ -29,6 +29,7 @@ class NotificationService(notification_service_pb2_grpc.NotificationServiceServi
         filters = {
             "owner": None if caller.unrestricted else caller.user_id,
             "order_id": request.order_id or None,
+            "customer_id": request.customer_id or None,
         }
         size = paging.page_size(request.page_size)
         after = paging.decode(request.page_token, filters)

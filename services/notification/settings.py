@@ -11,6 +11,9 @@ class NotificationSettings(ServiceSettings):
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=1025, gt=0, lt=65536)
     smtp_from: str = Field(default="orders@ordermesh.test", description="whom the e-mails are from")
+    web_url: str = Field(
+        default="", description="of the pages that take codes from mails, at /verify-email and /reset-password"
+    )
     smtp_timeout_seconds: float = Field(default=10.0, gt=0)
 
     delivery_attempts: int = Field(default=12, gt=0, description="after so many a notification is FAILED")

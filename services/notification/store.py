@@ -57,8 +57,15 @@ CROSS JOIN LATERAL (
 """
 _NOTIFICATION = f"{_COLUMNS} FROM notifications n {_ATTEMPTS}"
 _GET = f"{_NOTIFICATION} WHERE n.id = CAST(%(id)s AS uuid)"
+_ERASE = """
+WITH erased AS (
+    UPDATE notifications SET content = '{}' WHERE customer_id = CAST(%(customer_id)s AS uuid) RETURNING id
+)
+UPDATE delivery_attempts SET detail = '' FROM erased WHERE notification_id = erased.id
+"""
 _PAGE = {
     "owner": "n.customer_id = CAST(%(owner)s AS uuid)",
+    "customer_id": "n.customer_id = CAST(%(customer_id)s AS uuid)",
     "order_id": "n.order_id = CAST(%(order_id)s AS uuid)",
     "after": "n.id < CAST(%(after)s AS uuid)",
 }
@@ -85,6 +92,10 @@ class NotificationStore:
     async def add(self, connection: Connection, notification: Notification) -> None:
         """Insert it in the transaction of the event that causes it; nothing when it is there already."""
         await connection.run(_ADD, _columns(notification))
+
+    async def erase(self, connection: Connection, customer_id: str) -> None:
+        """Take what tells of a person from what they were told: names, addresses, and what mail servers said."""
+        await connection.run(_ERASE, {"customer_id": customer_id})
 
     async def claim(self, limit: int, lease: timedelta) -> list[Notification]:
         """Take what is due; until the lease ends nobody else gets the same, and nothing of it is locked."""
@@ -119,7 +130,7 @@ class NotificationStore:
         return _notification(row)
 
     async def page(self, filters: Mapping[str, str | None], after: str | None, limit: int) -> list[Notification]:
-        """Read notifications, newest first, that pass the filters owner and order_id, where given."""
+        """Read notifications, newest first, that pass the filters owner, customer_id and order_id, where given."""
         values = {**filters, "after": after, "limit": limit}
         rows = await self._database.rows(f"{_NOTIFICATION} {where(_PAGE, values)} {_NEWEST}", values)
         return [_notification(row) for row in rows]
@@ -128,7 +139,7 @@ class NotificationStore:
 def _columns(notification: Notification) -> dict[str, Any]:
     return {
         "id": notification.id,
-        "order_id": notification.order_id,
+        "order_id": notification.order_id or None,
         "customer_id": notification.customer_id,
         "channel": notification.channel,
         "template": notification.template,
@@ -146,7 +157,7 @@ def _columns(notification: Notification) -> dict[str, Any]:
 def _notification(row: Row) -> Notification:
     return Notification(
         id=row.id,
-        order_id=row.order_id,
+        order_id=row.order_id or "",
         customer_id=row.customer_id,
         channel=Channel(row.channel),
         template=Template(row.template),

@@ -104,8 +104,15 @@ class Shop:
 
     def letters_about(self, order_id: str) -> list[EmailMessage]:
         """Read the e-mails that mention an order."""
-        messages = (email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in self._files())
-        return [message for message in messages if order_id in message.as_string()]
+        return [message for message in self._letters() if order_id in message.as_string()]
+
+    def letters_to(self, address: str) -> list[EmailMessage]:
+        """Read the e-mails to an address, oldest first."""
+        return [message for message in self._letters() if address in str(message["To"])]
+
+    def _letters(self) -> list[EmailMessage]:
+        files = sorted(self._files(), key=lambda file: file.name)
+        return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
 
     def _files(self) -> list[Path]:
         return [file for file in self._mail.rglob("*") if file.is_file() and not file.name.startswith(".")]

@@ -96,6 +96,12 @@ def catalogue(pins: Mapping[str, Pin]) -> dict[str, Component]:
             builds_with=(GO,),
         ),
         Component(
+            pins["ratelimit"],
+            partial(golang.install, pins["ratelimit"]),
+            "building",
+            builds_with=(GO,),
+        ),
+        Component(
             pins["stripe-mock"],
             partial(golang.install, pins["stripe-mock"]),
             "building",

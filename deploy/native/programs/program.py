@@ -26,7 +26,8 @@ class Program:
 
     It listens on `ports`, of which the first is the one that people ask for, or on a `socket` that its owner alone may
     open. `inputs` are the files and folders
-    it reads at its start, so that it is started anew when one of them has changed. `authority` is by whom its
+    it reads at its start, so that it is started anew when one of them has changed; what is among `reloads` instead, it
+    takes up on SIGHUP, without a pause. `authority` is by whom its
     certificate is verified. `identity` is the folder in which it keeps its certificate of the mesh, if it has one;
     whoever asks it how it is may show that, or `shown`. `stop_seconds` is how long it may
     take to end after its `stop_signal`.
@@ -38,6 +39,7 @@ class Program:
     ports: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Path, ...] = ()
+    reloads: tuple[Path, ...] = ()
     socket: Path | None = None
     authority: Path | None = None
     identity: Path | None = None
@@ -53,10 +55,19 @@ class Program:
     @property
     def digest(self) -> str:
         """A fingerprint of all that decides how it runs."""
-        content = hashlib.sha256(repr((self.command_line, sorted(self.environment.items()))).encode())
-        for file in _files(self.inputs):
-            content.update(str(file).encode() + b"\0" + file.read_bytes() + b"\0")
-        return content.hexdigest()[:16]
+        return _digest(repr((self.command_line, sorted(self.environment.items()))), self.inputs)
+
+    @property
+    def reload_digest(self) -> str:
+        """A fingerprint of what it takes up while it runs."""
+        return _digest("", self.reloads)
+
+
+def _digest(text: str, paths: tuple[Path, ...]) -> str:
+    content = hashlib.sha256(text.encode())
+    for file in _files(paths):
+        content.update(str(file).encode() + b"\0" + file.read_bytes() + b"\0")
+    return content.hexdigest()[:16]
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:

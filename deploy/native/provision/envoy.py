@@ -46,4 +46,5 @@ def _files(runtime: Runtime) -> Files:
         identity=runtime.identity(COMPONENT),
         descriptors=runtime.checkout / DESCRIPTORS,
         folder=runtime.config(COMPONENT),
+        cache=runtime.data(COMPONENT) / "cache",
     )

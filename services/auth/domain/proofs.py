@@ -123,6 +123,13 @@ class CodeWrong(errors.PermissionDenied):
         super().__init__("the code is wrong, or was used before; wait for the next", reason="SECOND_FACTOR_WRONG")
 
 
+class AdminNotErased(errors.FailedPrecondition):
+    """An admin looks after the system; nobody takes one away by the way."""
+
+    def __init__(self) -> None:
+        super().__init__("the user is an admin; take that role away first", reason="ADMIN_NOT_ERASED")
+
+
 class EmailNotVerified(errors.FailedPrecondition):
     """Not before the user has shown that the address is theirs."""
 

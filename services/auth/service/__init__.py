@@ -4,6 +4,7 @@ from services.auth.service.account import AccountMailService, AccountService
 from services.auth.service.auth import AuthService
 from services.auth.service.client import ClientReader
 from services.auth.service.oauth import OAuthService
+from services.auth.service.personal_data import PersonalDataService
 from services.auth.service.roles import RoleService
 from services.auth.service.service_accounts import ServiceAccountService
 from services.auth.service.user_admin import UserAdminService
@@ -14,6 +15,7 @@ __all__ = [
     "AuthService",
     "ClientReader",
     "OAuthService",
+    "PersonalDataService",
     "RoleService",
     "ServiceAccountService",
     "UserAdminService",

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from mesh import context
+from mesh import context, headers
 from ordermesh.auth.v1 import auth_pb2, auth_service_pb2_grpc
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from services.auth import sessions as sessions_
@@ -15,6 +15,8 @@ from services.auth.logins import Logins
 from services.auth.service.client import ClientReader
 from services.auth.sessions import Sessions
 from services.auth.store import AuthStore
+
+_Begins = pb.LoginRequest | pb.CompleteLoginRequest | pb.RefreshSessionRequest
 
 
 class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
@@ -48,20 +50,24 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
     async def Login(self, request: pb.LoginRequest, servicer_context: Any) -> pb.LoginResponse:  # noqa: ANN401
         """Exchange email and password for a session; see the contract."""
         client = self._clients.read(servicer_context)
-        return self._reply(await self._logins.log_in(request.email, request.password, client))
+        login = await self._logins.log_in(request.email, request.password, client)
+        return await self._reply(login, request, servicer_context)
 
     async def CompleteLogin(self, request: pb.CompleteLoginRequest, servicer_context: Any) -> pb.LoginResponse:  # noqa: ANN401
         """Take the second factor; see the contract."""
         client = self._clients.read(servicer_context)
-        return self._reply(await self._logins.complete(request.challenge_token, request.code, client))
+        login = await self._logins.complete(request.challenge_token, request.code, client)
+        return await self._reply(login, request, servicer_context)
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, servicer_context: Any) -> pb.LoginResponse:  # noqa: ANN401
         """Exchange a refresh token for the next; see the contract."""
         client = self._clients.read(servicer_context)
-        return self._reply(await self._sessions.refresh(request.refresh_token, client))
+        login = await self._sessions.refresh(request.refresh_token, client)
+        return await self._reply(login, request, servicer_context)
 
-    async def Logout(self, request: pb.LogoutRequest, _: object) -> pb.LogoutResponse:
+    async def Logout(self, request: pb.LogoutRequest, servicer_context: Any) -> pb.LogoutResponse:  # noqa: ANN401
         """End a session; see the contract."""
+        await servicer_context.send_initial_metadata((cookie("", timedelta(0)),))
         caller = context.current().caller
         await self._sessions.log_out(request.refresh_token, caller.user_id, caller.session_id)
         return pb.LogoutResponse()
@@ -81,9 +87,11 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
         """Give a user; see the contract."""
         return user_to_proto(await self._store.get(request.id))
 
-    def _reply(self, login: sessions_.Login) -> pb.LoginResponse:
+    async def _reply(self, login: sessions_.Login, request: _Begins, servicer_context: Any) -> pb.LoginResponse:  # noqa: ANN401
+        if request.session_cookie:
+            await servicer_context.send_initial_metadata((cookie(login.access_token, self._token_lifetime),))
         return pb.LoginResponse(
-            access_token=login.access_token,
+            access_token="" if request.session_cookie else login.access_token,
             token_type="Bearer",  # noqa: S106 - a kind of token, not one
             expires_in=int(self._token_lifetime.total_seconds()),
             user=user_to_proto(login.user),
@@ -91,3 +99,9 @@ class AuthService(auth_service_pb2_grpc.AuthServiceServicer):
             refresh_expires_in=int(login.refresh_expires_in.total_seconds()),
             session_id=login.session.id,
         )
+
+
+def cookie(access_token: str, lifetime: timedelta) -> tuple[str, str]:
+    """Write the header of a session's cookie (RFC 6265); none is sent with what other sites let a browser post."""
+    attributes = f"Path=/; Max-Age={int(lifetime.total_seconds())}; HttpOnly; Secure; SameSite=Lax"
+    return "set-cookie", f"{headers.SESSION_COOKIE}={access_token}; {attributes}"

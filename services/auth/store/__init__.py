@@ -4,6 +4,7 @@ from services.auth.store.attempts import AttemptStore
 from services.auth.store.codes import CodeStore
 from services.auth.store.factors import Factor, FactorStore
 from services.auth.store.keys import KeyStore
+from services.auth.store.personal_data import PersonalDataStore
 from services.auth.store.revocations import RevocationStore
 from services.auth.store.roles import RoleStore
 from services.auth.store.service_accounts import ServiceAccountStore
@@ -20,6 +21,7 @@ __all__ = [
     "Factor",
     "FactorStore",
     "KeyStore",
+    "PersonalDataStore",
     "Refreshed",
     "RevocationStore",
     "RoleStore",

@@ -41,7 +41,7 @@ UPDATE users SET password_hash = %(fresh)s WHERE id = CAST(%(user_id)s AS uuid) 
 async def put(connection: Connection, user_id: str, code_id: str, purpose: Purpose, now: datetime) -> None:
     """Note that a code was asked for, in place of one before."""
     values = {"id": code_id, "user_id": user_id, "purpose": purpose, "expire_time": now + purpose.lifetime}
-    await connection.execute(_PUT, values)
+    await connection.run(_PUT, values)
 
 
 class CodeStore:
@@ -76,7 +76,7 @@ class CodeStore:
         async with self._database.transaction() as connection:
             user_id = await _taken(connection, code_hash, Purpose.EMAIL_VERIFICATION, now)
             await tell(connection, user_id, email_verified(user_id))
-            await connection.execute(_VERIFIED, {"user_id": user_id, "now": now})
+            await connection.run(_VERIFIED, {"user_id": user_id, "now": now})
         return user_id
 
     async def reset_password(self, code_hash: bytes, fresh: str, now: datetime) -> str:
@@ -84,7 +84,7 @@ class CodeStore:
         async with self._database.transaction() as connection:
             user_id = await _taken(connection, code_hash, Purpose.PASSWORD_RESET, now)
             await tell(connection, user_id, password_changed(user_id, by_reset=True))
-            await connection.execute(_RESET, {"user_id": user_id, "fresh": fresh, "now": now})
+            await connection.run(_RESET, {"user_id": user_id, "fresh": fresh, "now": now})
             await sessions.end(connection, user_id, EndReason.PASSWORD_RESET, now)
         return user_id
 
@@ -92,8 +92,8 @@ class CodeStore:
         """Replace a hash and end all sessions but one. False when the password was changed meanwhile."""
         async with self._database.transaction() as connection:
             await lock(connection, user_id)
-            changed = await connection.execute(_CHANGE, {"user_id": user_id, "kept": kept, "fresh": fresh})
-            if not changed.rowcount:
+            changed = await connection.run(_CHANGE, {"user_id": user_id, "kept": kept, "fresh": fresh})
+            if not changed:
                 return False
             await tell(connection, user_id, password_changed(user_id, by_reset=False))
             await sessions.end(connection, user_id, EndReason.PASSWORD_CHANGED, now, but=session_id)
@@ -106,7 +106,7 @@ async def _taken(connection: Connection, code_hash: bytes, purpose: Purpose, now
     if asked is None:
         raise CodeInvalid
     await lock(connection, asked.user_id)
-    if not (await connection.execute(_TAKE, values)).rowcount:
+    if not await connection.run(_TAKE, values):
         raise CodeInvalid  # Somebody else took it while this one waited.
     user_id: str = asked.user_id
     return user_id

@@ -89,7 +89,7 @@ class FactorStore:
         """Turn the factor on, with its recovery codes. False when it is on already."""
         async with self._database.transaction() as connection:
             await lock(connection, user_id)
-            if not (await connection.execute(_CONFIRM, {"user_id": user_id, "step": step, "now": now})).rowcount:
+            if not await connection.run(_CONFIRM, {"user_id": user_id, "step": step, "now": now}):
                 return False
             await tell(connection, user_id, second_factor_enabled(user_id))
             await _put_codes(connection, user_id, digests)
@@ -104,7 +104,7 @@ class FactorStore:
         async with self._database.transaction() as connection:
             await lock(connection, user_id)
             values = {"user_id": user_id, "digest": digest}
-            if not (await connection.execute(_USE_CODE, values)).rowcount:
+            if not await connection.run(_USE_CODE, values):
                 return False
             left = (await connection.row(_LEFT, values)).left
             await tell(connection, user_id, recovery_code_used(user_id, left))
@@ -120,7 +120,7 @@ class FactorStore:
         """Turn the factor off; its recovery codes are void. False when there is none."""
         async with self._database.transaction() as connection:
             await lock(connection, user_id)
-            if not (await connection.execute(_DISABLE, {"user_id": user_id})).rowcount:
+            if not await connection.run(_DISABLE, {"user_id": user_id}):
                 return False
             await tell(connection, user_id, second_factor_disabled(user_id))
         return True
@@ -142,8 +142,8 @@ class FactorStore:
 
 
 async def _put_codes(connection: Connection, user_id: str, digests: list[bytes]) -> None:
-    await connection.execute(_VOID_CODES, {"user_id": user_id})
-    await connection.execute(_ADD_CODES, {"user_id": user_id, "digests": digests})
+    await connection.run(_VOID_CODES, {"user_id": user_id})
+    await connection.run(_ADD_CODES, {"user_id": user_id, "digests": digests})
 
 
 def _row(user_id: str) -> str:

@@ -62,7 +62,7 @@ class KeyStore:
     async def rotate(self, key: SigningKey, wait: timedelta, age: timedelta = timedelta(0)) -> Rotation:
         """Keep a key that signs after the wait, unless the newest is younger than `age` or is still waiting itself."""
         async with self._database.transaction() as connection:
-            await connection.execute(_LOCK)
+            await connection.run(_LOCK)
             young = await connection.row(_YOUNG, {"age": age})
             if young is not None:
                 return Rotation(young.id, young.sign_time, added=False)
@@ -74,7 +74,7 @@ class KeyStore:
     async def tidy(self, keep: timedelta) -> Sequence[str]:
         """Delete the keys whose successors have been signing for longer than `keep`; seal the rest anew if need be."""
         async with self._database.transaction() as connection:
-            await connection.execute(_LOCK)
+            await connection.run(_LOCK)
             deleted = [row.id for row in await connection.rows(_DELETE_ENDED, {"keep": keep})]
             for id_ in deleted:
                 await events.append(connection, signing_key_deleted(id_))
@@ -85,7 +85,7 @@ class KeyStore:
         for row in await connection.rows(_KEYS):
             if row.sealed_by != self._vault.name:
                 key = self._opened(row)
-                await connection.execute(_RESEAL, {"id": key.id, **self._sealed(key)})
+                await connection.run(_RESEAL, {"id": key.id, **self._sealed(key)})
 
     def _sealed(self, key: SigningKey) -> dict[str, object]:
         return {"sealed": self._vault.seal(key), "sealed_by": self._vault.name}

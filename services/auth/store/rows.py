@@ -27,7 +27,7 @@ async def lock(connection: Connection, user_id: str) -> None:
 
     So no two transactions wait for each other in a circle.
     """
-    await connection.execute(_LOCK, {"id": user_id})
+    await connection.run(_LOCK, {"id": user_id})
 
 
 async def tell(connection: Connection, user_id: str, *messages: Message) -> None:

@@ -118,7 +118,7 @@ class SessionStore:
         started = session_started(session.user_id, session.id, second_factor=second_factor)
         async with self._database.transaction() as connection:
             await tell(connection, session.user_id, started)
-            await connection.execute(_BEGIN, values)
+            await connection.run(_BEGIN, values)
 
     async def session_id(self, token: RefreshToken) -> str | None:
         """Tell which session a token is of."""
@@ -174,13 +174,15 @@ class SessionStore:
     async def page(self, user_id: str, now: datetime, after: str | None, limit: int) -> list[Session]:
         """Read sessions that hold, newest first."""
         values = {"user_id": user_id, "now": now, "after": after, "limit": limit}
-        return [self._session(row) for row in await self._database.rows(_PAGE, values)]
+        return [session_of(row, self._data_keys) for row in await self._database.rows(_PAGE, values)]
 
     def _client(self, session_id: str, client: Client) -> dict[str, object]:
         text = json.dumps({"address": client.address, "user_agent": client.user_agent})
         sealed = self._data_keys.seal(text, f"session {session_id}")
         return {"client": sealed.content, "data_key": sealed.key_id}
 
-    def _session(self, row: Row) -> Session:
-        client = json.loads(self._data_keys.open(Sealed(row.client, row.data_key), f"session {row.id}"))
-        return Session(row.id, row.user_id, Client(**client), row.create_time, row.last_used_time, row.expire_time)
+
+def session_of(row: Row, data_keys: DataKeys) -> Session:
+    """Read a session, and open where it was used from."""
+    client = json.loads(data_keys.open(Sealed(row.client, row.data_key), f"session {row.id}"))
+    return Session(row.id, row.user_id, Client(**client), row.create_time, row.last_used_time, row.expire_time)

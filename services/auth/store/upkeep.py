@@ -52,7 +52,7 @@ class UpkeepStore:
         async with self._database.transaction() as connection:
             users = await connection.rows(_CLEAR_USERS, {"limit": limit})
             for user in users:
-                await connection.execute(_SEAL_USER, self._sealed(user))
+                await connection.run(_SEAL_USER, self._sealed(user))
         return len(users)
 
     async def reseal(self, limit: int) -> int:
@@ -70,7 +70,7 @@ class UpkeepStore:
             belongs = f"{place['bound']} {row.id}"
             fresh = self._data_keys.seal(self._data_keys.open(Sealed(row.content, row.data_key), belongs), belongs)
             values = {"id": row.id, "content": fresh.content, "key_id": fresh.key_id}
-            await connection.execute(_RESEAL.format(**place), values)
+            await connection.run(_RESEAL.format(**place), values)
         return len(old)
 
     def _sealed(self, user: Row) -> dict[str, object]:

@@ -67,7 +67,7 @@ class AuthStore:
             "verify_time": None if code_id else user.create_time,
         }
         async with self._database.transaction() as connection:
-            if not (await connection.execute(_ADD, parameters)).rowcount:
+            if not await connection.run(_ADD, parameters):
                 return False
             await tell(connection, user.id, user_registered(user))
             if code_id:

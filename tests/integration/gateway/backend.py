@@ -19,10 +19,13 @@ from ordermesh.payment.v1 import (
     webhook_service_pb2,
     webhook_service_pb2_grpc,
 )
+from ordermesh.product.v1 import product_pb2, product_service_pb2, product_service_pb2_grpc
 from tests.integration.gateway.authority import credentials
 from tests.integration.gateway.tokens import PUBLIC_KEY
 
 Context = grpc.aio.ServicerContext[Any, Any]
+# As our services are (mesh/server.py): the edge asks every second whether an instance hangs.
+OPTIONS = (("grpc.so_reuseport", 0), ("grpc.http2.max_ping_strikes", 0))
 MISSING = "missing"
 SLOW = "slow"
 NO_SKU = errors.InvalidArgument(
@@ -42,6 +45,7 @@ class Backend(
     order_service_pb2_grpc.OrderServiceServicer,
     webhook_service_pb2_grpc.WebhookServiceServicer,
     reconciliation_service_pb2_grpc.ReconciliationServiceServicer,
+    product_service_pb2_grpc.ProductServiceServicer,
 ):
     """Answers with what it was asked; `calls` counts, everything else is the last call's, the `certificate` as PEM."""
 
@@ -54,12 +58,13 @@ class Backend(
         self.certificate = b""
         self.time_remaining: float | None = None
         self.failures = 0
+        self.product_name = "lamp"
         self.delivered = webhook_service_pb2.ReceiveWebhookRequest()
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
         """Listen; also again."""
-        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server = grpc.aio.server(options=OPTIONS)
         self.register(server)
         server.add_secure_port(f"127.0.0.1:{self.port}", credentials(self.member))
         await server.start()
@@ -72,6 +77,7 @@ class Backend(
         order_service_pb2_grpc.add_OrderServiceServicer_to_server(self, server)
         webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(self, server)
         reconciliation_service_pb2_grpc.add_ReconciliationServiceServicer_to_server(self, server)
+        product_service_pb2_grpc.add_ProductServiceServicer_to_server(self, server)
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -130,6 +136,23 @@ class Backend(
         if request.id == MISSING:
             await _refuse(context, errors.Aborted("it has changed", reason="ORDER_CHANGED"))
         return order_pb2.Order(id=request.id, state=order_pb2.Order.CANCELLED)
+
+    async def GetProduct(  # noqa: N802
+        self, request: product_service_pb2.GetProductRequest, context: Context
+    ) -> product_pb2.Product:
+        """Find every product but MISSING, by its present name."""
+        self._note(context)
+        if request.id == MISSING:
+            await _refuse(context, errors.NotFound("there is no such product", reason="PRODUCT_NOT_FOUND"))
+        return product_pb2.Product(id=request.id, name=self.product_name, description="d" * 500)
+
+    async def ListProducts(  # noqa: N802
+        self, _request: product_service_pb2.ListProductsRequest, context: Context
+    ) -> product_service_pb2.ListProductsResponse:
+        """Take a while to find one, so that many ask meanwhile."""
+        self._note(context)
+        await asyncio.sleep(0.2)
+        return product_service_pb2.ListProductsResponse(products=[product_pb2.Product(name=self.product_name)])
 
     async def ReceiveWebhook(  # noqa: N802
         self, request: webhook_service_pb2.ReceiveWebhookRequest, context: Context

@@ -25,12 +25,12 @@ async def edge(
     edge = install(tmp_path_factory.mktemp("edge"), programs.protoc_gen_openapi)
     async with envoy(envoy_binary, edge), control_plane(edge):
         await edge.backend.start()
-        await _checks_tokens(edge)
+        await checks_tokens(edge)
         yield edge
         await edge.backend.stop()
 
 
-async def _checks_tokens(edge: Edge) -> None:
+async def checks_tokens(edge: Edge) -> None:
     """Wait until the edge has fetched the keys, which it does again and again until it has them."""
     headers = bearer(token("orders.read"))
     async with httpx.AsyncClient(base_url=edge.http) as http, asyncio.timeout(20):

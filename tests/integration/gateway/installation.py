@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ FIGURES = (
     f"limits.request_seconds={REQUEST_SECONDS}",
 )
 # Who the backend is; any other service it is not.
-BACKEND = ("auth", "inventory", "order", "payment")
+BACKEND = ("auth", "inventory", "order", "payment", "product")
 # Otherwise the access log is written every ten seconds.
 FLUSH = ("--file-flush-interval-msec", "100")
 
@@ -84,8 +85,8 @@ class Edge:
         return ssl.create_default_context(cafile=self.authority)
 
 
-def install(folder: Path, generator: Path, *figures: str) -> Edge:
-    """Write all that Envoy reads, with some figures changed."""
+def install(folder: Path, generator: Path, *figures: str, shared_rates: int | None = None) -> Edge:
+    """Write all that Envoy reads, with more figures of edge.toml changed."""
     pairs, mesh = certificates.ensure(folder / "tls", "dc1"), Authority()
     http, https, admin, keys, control_plane, services = free_ports(6)
     options = Options(
@@ -100,8 +101,10 @@ def install(folder: Path, generator: Path, *figures: str) -> Edge:
             identity=mesh.admit(folder / "identity", "edge").folder,
             descriptors=DESCRIPTORS,
             folder=folder / "edge",
+            cache=folder / "cache",
         ),
         control_plane=(control_plane,),
+        shared_rates=shared_rates,
     )
     gateway.write(options, generator=generator)
     member = mesh.admit(folder / "backend", *BACKEND)
@@ -110,14 +113,28 @@ def install(folder: Path, generator: Path, *figures: str) -> Edge:
 
 
 @contextlib.asynccontextmanager
-async def envoy(binary: Path, edge: Edge) -> AsyncIterator[None]:
+async def restartable(binary: Path, edge: Edge) -> AsyncIterator[Process]:
+    """Run it as `make up` does, so that SIGHUP puts a new one in its place."""
+    options = ("--concurrency", "1", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "4")
+    wrapper = (sys.executable, "-m", "deploy.native.hot_restart", edge.log.with_suffix(".base"))
+    process = await Process.start(edge.log, *wrapper, binary, "-c", edge.options.files.bootstrap, *options)
+    try:
+        await eventually(lambda: listens(edge.options.ports.http) or not process.running)
+        assert process.running, edge.log.read_text()[-2000:]
+        yield process
+    finally:
+        await process.stop()
+
+
+@contextlib.asynccontextmanager
+async def envoy(binary: Path, edge: Edge) -> AsyncIterator[Process]:
     """Run it, from the moment it listens."""
     options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", *FLUSH)
     process = await Process.start(edge.log, binary, "-c", edge.options.files.bootstrap, *options)
     try:
         await eventually(lambda: listens(edge.options.ports.http) or not process.running)
         assert process.running, edge.log.read_text()[-2000:]
-        yield
+        yield process
     finally:
         await process.stop()
 

@@ -8,6 +8,7 @@ from cryptography import x509
 
 from tests.integration.gateway.authority import DOMAIN
 from tests.integration.gateway.installation import Edge
+from tests.integration.gateway.tokens import bearer, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -26,10 +27,11 @@ async def test_services_know_the_edge_by_its_certificate(edge: Edge, http: httpx
 
 
 async def test_whoever_is_another_service_gets_nothing(edge: Edge, http: httpx.AsyncClient) -> None:
-    """What answers at the address of product belongs to the mesh, but is not product."""
+    """What answers at the address of notification belongs to the mesh, but is not notification."""
     calls = edge.backend.calls
 
-    assert (await http.get("/api/v1/products/A")).status_code == 503
+    headers = bearer(token("notifications.read"))
+    assert (await http.get("/api/v1/notifications", headers=headers)).status_code == 503
     assert edge.backend.calls == calls
 
 

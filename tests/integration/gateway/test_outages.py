@@ -18,7 +18,7 @@ from tests.integration.gateway.tokens import bearer, token
 
 UNAVAILABLE = (503, 14, "SERVICE_UNAVAILABLE")
 USER = bearer(token("orders.read"))
-PUBLIC, PROTECTED = "/api/v1/inventory/A", "/api/v1/orders/1"
+PUBLIC, PROTECTED, PRODUCT = "/api/v1/inventory/A", "/api/v1/orders/1", "/api/v1/products/7"
 
 
 @pytest_asyncio.fixture
@@ -73,7 +73,9 @@ async def test_a_service_that_is_down_is_said_to_be_and_comes_back(lonely: tuple
         await edge.backend.stop()
 
         begun = time.monotonic()
-        assert reason(await http.get(PROTECTED, headers=USER)) == UNAVAILABLE
+        away = await http.get(PROTECTED, headers=USER)
+        assert reason(away) == UNAVAILABLE
+        assert away.headers["retry-after"] == "1"
         assert await grpc_status(edge) is grpc.StatusCode.UNAVAILABLE
         assert time.monotonic() - begun < 2
         assert reason(await http.get(PROTECTED, headers=bearer(token("orders.create")))) == (
@@ -85,6 +87,21 @@ async def test_a_service_that_is_down_is_said_to_be_and_comes_back(lonely: tuple
 
         await edge.backend.start()
         await works(http, within=5)
+
+
+async def test_what_was_read_is_shown_while_the_service_is_down(lonely: tuple[Edge, httpx.AsyncClient]) -> None:
+    """For the time that its contract allows; then the edge says that the service is away."""
+    edge, http = lonely
+    async with control_plane(edge), _started(edge):
+        await works(http, within=5)
+        shown = await http.get(PRODUCT)
+        await edge.backend.stop()
+
+        assert (await http.get(PRODUCT)).json() == shown.json()
+        async with asyncio.timeout(30):
+            while (late := await http.get(PRODUCT)).is_success:  # noqa: ASYNC110 - Envoy's clock runs
+                await asyncio.sleep(0.2)
+        assert reason(late) == UNAVAILABLE
 
 
 async def test_an_edge_goes_on_without_the_control_plane(lonely: tuple[Edge, httpx.AsyncClient]) -> None:

@@ -27,6 +27,9 @@ def test_a_service_reads_what_it_consumes_and_writes_dead_letters_of_that_only(t
         (topic, "order-events", AclOperation.READ),
         (topic, "order-events.dlq", AclOperation.READ),
         (topic, "order-events.dlq", AclOperation.WRITE),
+        (topic, "auth-events", AclOperation.READ),
+        (topic, "auth-events.dlq", AclOperation.READ),
+        (topic, "auth-events.dlq", AclOperation.WRITE),
         (group, "notification", AclOperation.READ),
         (group, "notification-", AclOperation.READ),
     }

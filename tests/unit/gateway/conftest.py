@@ -30,6 +30,7 @@ def options(contract: Contract) -> Options:
             identity=folder / "identity",
             descriptors=folder / "descriptors.binpb",
             folder=folder,
+            cache=folder / "cache",
         ),
         control_plane=(9000, 9001),
         region="dc1",

@@ -19,7 +19,7 @@ GENERATOR = Path("protoc-gen-openapi")
 def installed(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     """An edge with a folder to be made, and a description that takes no time."""
     monkeypatch.setattr(output, "describe", lambda _contract, generator: {"openapi": str(generator)})
-    return replace(options, files=replace(options.files, folder=tmp_path / "edge"))
+    return replace(options, files=replace(options.files, folder=tmp_path / "edge", cache=tmp_path / "cache"))
 
 
 def test_only_the_owner_may_read_what_holds_the_secret(installed: Options) -> None:

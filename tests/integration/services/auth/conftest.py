@@ -20,7 +20,16 @@ from services.auth.sealing import DataKeys, Digests
 from services.auth.second_factor import SecondFactor
 from services.auth.sessions import Login, Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import AttemptStore, AuthStore, CodeStore, FactorStore, KeyStore, SessionStore
+from services.auth.store import (
+    AttemptStore,
+    AuthStore,
+    CodeStore,
+    FactorStore,
+    KeyStore,
+    PersonalDataStore,
+    SessionStore,
+    UpkeepStore,
+)
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.common.database import Database
@@ -86,6 +95,8 @@ class Auth:
             clock=clock,
             verified_only=verified_only,
         )
+        self.personal_data = PersonalDataStore(database, data_keys, digests)
+        self.upkeep = UpkeepStore(database, data_keys, digests)
         self.codes = CodeStore(database)
         self.credentials = Credentials(
             self.store, self.codes, passwords, throttle, clock=clock, new_id=new_id, steady=timedelta(0)

@@ -129,6 +129,12 @@ class Addresses:
             raise errors.NotFound("there is no such user")
         return self.recipient
 
+    async def code(self, code_id: str) -> str:
+        """Make the code of a mail, of its id."""
+        if self.faults:
+            raise self.faults.pop(0)
+        return f"code-of-{code_id}"
+
 
 @dataclass
 class Outbox:

@@ -2,8 +2,7 @@
 
 import re
 
-from services.notification.events.stories import TOLD
-from services.notification.events.stories import template_of as told_by
+from services.notification.events import accounts, stories
 from tests.stack import CHECKOUT
 
 ROW = re.compile(r"^\| `(\w+)` \| `([\w-]+)` \|", re.MULTILINE)
@@ -12,4 +11,5 @@ ROW = re.compile(r"^\| `(\w+)` \| `([\w-]+)` \|", re.MULTILINE)
 def test_the_guide_has_every_event_with_its_template() -> None:
     """Who adds one writes it there."""
     rows = dict(ROW.findall((CHECKOUT / "docs" / "notifications.md").read_text()))
-    assert rows == {name.rpartition(".")[2]: told_by(name) for name in TOLD}
+    told = {name: kind.template_of(name) for kind in (stories, accounts) for name in kind.TOLD}
+    assert rows == {name.rpartition(".")[2]: template for name, template in told.items()}

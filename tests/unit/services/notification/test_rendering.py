@@ -91,7 +91,7 @@ def test_a_template_can_not_reach_into_python(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "subject.txt").write_text("{{ name.__class__.__mro__ }}")
     with pytest.raises(UnwritableError, match="unsafe"):
-        Writer("orders@ordermesh.test", tmp_path).write(a_notification(), "eve@example.test", "Eve")
+        Writer("orders@ordermesh.test", templates=tmp_path).write(a_notification(), "eve@example.test", "Eve")
 
 
 def test_a_rejection_says_why() -> None:
