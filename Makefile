@@ -92,7 +92,7 @@ chaos: proto xds ## Kills, hangs, outages and rotations under load: a quarter of
 	$(PYTHON) -m pytest tests/chaos --ignore=tests/chaos/soak $(A)
 
 .PHONY: soak
-soak: proto xds ## Orders and all that becomes of them while programs die at random, then the audit: make soak [m=10] [seed=1]; figures in build/soak.json
+soak: proto xds ## Shopping while programs die at random, then the audit: make soak [m=10] [seed=1]; figures in build/soak.json
 	$(PYTHON) -m deploy.native install
 	ORDERMESH_SOAK_MINUTES=$(m) ORDERMESH_SOAK_SEED=$(seed) $(PYTHON) -m pytest tests/chaos/soak $(A)
 

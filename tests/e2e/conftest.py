@@ -10,13 +10,17 @@ from deploy.native.runtime import Runtime
 from tests.e2e.shop import Client, Shop
 
 
+def opened(stack: Runtime) -> Shop:
+    """Open the running system, found the way a user finds it: by credentials.json."""
+    found = json.loads((stack.root / "credentials.json").read_text())
+    return Shop(found["edge_http"], found["admin_email"], found["admin_password"], stack.root / "mail")
+
+
 @pytest.fixture(scope="session")
 def shop(stack: Runtime) -> Iterator[Shop]:
-    """The running system, found the way a user finds it: by credentials.json."""
-    found = json.loads((stack.root / "credentials.json").read_text())
-    opened = Shop(found["edge_http"], found["admin_email"], found["admin_password"], stack.root / "mail")
-    with contextlib.closing(opened):
-        yield opened
+    """The running system."""
+    with contextlib.closing(opened(stack)) as found:
+        yield found
 
 
 @pytest.fixture

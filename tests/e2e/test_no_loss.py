@@ -19,6 +19,9 @@ from tests.e2e.shop import Client, Shop, eventually
 BUYERS = 4
 LOAD_S = 4.0
 RECOVERY_S = 120.0
+"""The programs start again in seconds, and nobody backs off for longer than one; but two JVMs have to start, which on a
+machine that is busy with much else takes more than a minute."""
+
 TOPIC = "order-events"
 
 

@@ -3,6 +3,7 @@
 import json
 import string
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,12 @@ def connectors(runtime: Runtime) -> str:
     with client(runtime) as connect:
         wait_for("Kafka Connect", lambda: _get(connect, "/connectors"), errors=(httpx.HTTPError,))
         changes = [
-            change for name, config in configs.items() for change in _ensure(connect, name, config, restart=renewed)
+            change
+            for name, config in configs.items()
+            # Connect may be moving its work about, or be slow: what is done already is found done the next time.
+            for change in wait_for(
+                name, partial(_ensure, connect, name, config, restart=renewed), errors=(httpx.HTTPError,)
+            )
         ]
         changes += [f"{name} had failed and was restarted" for name in _restart_failed(connect)]
         wait_for(

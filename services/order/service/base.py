@@ -59,9 +59,16 @@ class Servicer:
         order = await self.visible(order_id)
         call = context.current()
         etag = expected_etag(etag, call.if_match)
-        key = request_key(request_id, call.idempotency_key)
-        asked = None if key is None else Key(key, fingerprint(request))
-        return await self.rooms.changes.make(order, decide, Terms(seconds_left(call), etag, asked))
+        terms = Terms(seconds_left(call), etag, _key_of(request, request_id, call.idempotency_key))
+        return await self.rooms.changes.make(order, decide, terms)
+
+
+def _key_of(request: Message, request_id: str, header: str | None) -> Key | None:
+    """Give the key of a request that makes something new. One without the field is the same again by what it names."""
+    if "request_id" not in request.DESCRIPTOR.fields_by_name:
+        return None
+    key = request_key(request_id, header)
+    return None if key is None else Key(key, fingerprint(request))
 
 
 def fingerprint(request: Message) -> bytes:
@@ -69,7 +76,8 @@ def fingerprint(request: Message) -> bytes:
     content = type(request)()
     content.CopyFrom(request)
     content.ClearField("request_id")
-    return hashlib.sha256(content.SerializeToString(deterministic=True)).digest()
+    kind = request.DESCRIPTOR.full_name.encode()
+    return hashlib.sha256(kind + b" " + content.SerializeToString(deterministic=True)).digest()
 
 
 def seconds_left(call: context.Call) -> float:

@@ -17,6 +17,9 @@ class Tally:
     promised: dict[str, str] = field(default_factory=dict)
     """The state that each order was last answered to be in, by id; empty where the last answer was lost."""
 
+    rejected: Counter[str] = field(default_factory=Counter)
+    """Why orders were rejected."""
+
     given_up: int = 0
     """How often a customer stopped asking before they had an answer."""
 
@@ -44,6 +47,7 @@ class Tally:
             "calls": self.calls.total(),
             "failed": {outcome: dict(methods) for outcome, methods in failed.items()},
             "p95_ms": {method: percentile(took, 95) for method, took in sorted(self.seconds.items())},
+            "rejected": dict(+self.rejected),
             "customers_gave_up": self.given_up,
         }
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import random
+import uuid
 from functools import partial
 
 import httpx
@@ -22,7 +23,7 @@ from tests.chaos.soak.disputes import Gateway
 from tests.chaos.soak.news import heard
 from tests.chaos.soak.stories import Market, Story
 from tests.chaos.soak.tally import Tally
-from tests.e2e.shop import Shop
+from tests.e2e.shop import PASSWORD, Shop
 from tests.stack import CHECKOUT
 
 MINUTES = float(os.environ.get("ORDERMESH_SOAK_MINUTES") or 10)
@@ -67,18 +68,17 @@ async def soak(stack: Runtime, shop: Shop, tally: Tally, figures: dict[str, obje
     """Have all actors act for the set time, then finish what they began; gives the disputes by payment."""
     dice, stopped = random.Random(SEED), asyncio.Event()  # noqa: S311 - dice
     market = Market([shop.stock(1_000_000) for _ in range(5)], [shop.stock(30)])
-    tokens = [_token(shop.customer().http) for _ in range(CUSTOMERS)]
     kept = secrets.ensure(stack.root, stack.topology.services)
     limits = httpx.Limits(max_connections=200)
     async with httpx.AsyncClient(base_url=shop.admin.http.base_url, timeout=30, limits=limits) as http:
+        customers = [await registered(http, tally) for _ in range(CUSTOMERS)]
         gateway = Gateway(http, kept.sandbox_webhook_secret, tally, _seeded(dice))
         staff = Caller(http, _token(shop.admin.http), tally)
         probes = probes_of(http, _token(shop.admin.http), market.plenty[0])
         with heard(stack) as news:
             accidents = Accidents(Supervisor(stack, kept), probes, news, tally, _seeded(dice))
             async with asyncio.TaskGroup() as actors:
-                for token in tokens:
-                    customer = Caller(http, token, tally)
+                for customer in customers:
                     tell = partial(Story, customer, staff, market, tally)
                     actors.create_task(keep_buying(tell, gateway, _seeded(dice), stopped))
                 actors.create_task(accidents.run(stopped))
@@ -87,6 +87,15 @@ async def soak(stack: Runtime, shop: Shop, tally: Tally, figures: dict[str, obje
             figures["events"] = news.figures()
         figures["killed"] = accidents.figures()
     return gateway.disputed
+
+
+async def registered(http: httpx.AsyncClient, tally: Tally) -> Caller:
+    """Register somebody and log them in, however long a busy machine takes for that."""
+    nobody, address = Caller(http, "", tally), f"soaked-{uuid.uuid4()}@example.com"
+    account = {"email": address, "password": PASSWORD, "displayName": "Ann Example"}
+    await nobody.ask("Register", "POST", "/api/v1/auth/register", account)
+    login = await nobody.ask("Login", "POST", "/api/v1/auth/login", {"email": address, "password": PASSWORD})
+    return Caller(http, login.body["accessToken"], tally)
 
 
 async def keep_buying(tell: "partial[Story]", gateway: Gateway, dice: random.Random, stopped: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from mesh import headers
 from ordermesh.order.v1 import order_pb2
 from ordermesh.order.v1 import order_service_pb2 as pb
 from tests.integration.postgres import Postgres
@@ -88,6 +89,37 @@ async def test_the_same_shipment_asked_for_twice_at_once_leaves_once(shop: Shop,
     assert (await now(staff, one)).lines[0].shipped_quantity == 1
     error = await refusal(staff("CreateShipment", shipment(one, "k1", A=2)))
     assert (error.code, error.reason) == ("ALREADY_EXISTS", "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_a_key_of_a_shipment_is_none_of_a_refund(shop: Shop, staff: User) -> None:
+    """Although both requests say nothing but which order."""
+    one = await placed(shop, A=1)
+    await staff("CreateShipment", pb.CreateShipmentRequest(order_id=one.id, request_id="k1"))
+    error = await refusal(staff("CreateRefund", pb.CreateRefundRequest(order_id=one.id, request_id="k1")))
+    assert (error.code, error.reason) == ("ALREADY_EXISTS", "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_what_is_the_same_again_by_itself_needs_no_key_and_minds_none(shop: Shop, staff: User) -> None:
+    """Clients send the header Idempotency-Key with every POST."""
+    key = {headers.IDEMPOTENCY_KEY: "k1"}
+    one, other = await placed(shop, A=1), await placed(shop, A=1)
+    sent = await staff("CreateShipment", shipment(one), **key)
+    ask = pb.CreateReturnRequest(order_id=one.id, shipment_id=sent.id, lines=units(A=1))
+    back = await shop.as_user()("CreateReturn", ask, **{headers.IDEMPOTENCY_KEY: "k2"})
+    found = [pb.InspectedUnits(sku="A", received_quantity=1)]
+    steps: list[tuple[str, Any]] = [
+        ("DeliverShipment", pb.DeliverShipmentRequest(order_id=one.id, id=sent.id)),
+        ("ApproveReturn", pb.ApproveReturnRequest(order_id=one.id, id=back.id)),
+        ("ReceiveReturn", pb.ReceiveReturnRequest(order_id=one.id, id=back.id, lines=found)),
+        ("CancelOrder", pb.CancelOrderRequest(id=other.id)),
+    ]
+    for method, request in steps:
+        for _ in range(2):
+            await staff(method, request, **key)
+    assert ((await now(staff, one)).returns[0].state, (await now(staff, other)).state) == (
+        order_pb2.Return.COMPLETED,
+        State.CANCELLED,
+    )
 
 
 async def test_cancelled_units_go_back_on_sale_and_are_not_paid(shop: Shop, staff: User) -> None:
