@@ -20,3 +20,7 @@ edge-restart: venv ## Put a new Envoy in the place of the one that runs, without
 openapi: proto xds ## Describe the REST API in build/openapi.json, as the edge serves it at /openapi.json
 	@[ -x $(GENERATOR) ] || $(PYTHON) -m deploy.native install protoc-gen-openapi
 	@$(PYTHON) -m gateway openapi --generator $(GENERATOR) >build/openapi.new && mv build/openapi.new build/openapi.json
+
+.PHONY: client
+client: openapi ## Make the typed TypeScript client of the REST API into build/client, and a package of it into dist/
+	@$(PYTHON) -m tools.client

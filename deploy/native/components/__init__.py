@@ -7,7 +7,7 @@
     [programs.consul, "agent", …]
 
 `install` is quick when everything is there, so whoever starts the stack calls it first. A consul, envoy,
-postgres or valkey-server on PATH whose version fits is used instead of ours. What goes wrong is a StackError,
+node, postgres or valkey-server on PATH whose version fits is used instead of ours. What goes wrong is a StackError,
 to be printed without a traceback.
 """
 

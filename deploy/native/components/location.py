@@ -84,6 +84,13 @@ class Components:
         return self._inside("protoc-gen-openapi", "protoc-gen-openapi")
 
     @cached_property
+    def node_bin(self) -> Path:
+        """The folder of node and npm; npm needs it on PATH."""
+        if stand_in := self.known["node"].stand_in(self.path):
+            return stand_in.program.resolve().parent
+        return self._inside("node", "bin")
+
+    @cached_property
     def java(self) -> Path:
         """The program of PATH."""
         require([JAVA], self.path)

