@@ -65,7 +65,10 @@ def _provider(options: Options) -> Json:
 
 
 def _keys(options: Options) -> Json:
-    """Fetch the keys at start and again before they are too old; while auth is away, ask again soon."""
+    """Fetch the keys before listening, and again before they are too old; while auth is away, ask again soon.
+
+    An Envoy that takes over from another fetches them by way of that one, so it has them from its first request on.
+    """
     tokens = options.settings.tokens
     return {
         "http_uri": {
@@ -74,7 +77,7 @@ def _keys(options: Options) -> Json:
             "timeout": f"{tokens.keys_timeout_seconds}s",
         },
         "cache_duration": f"{tokens.keys_seconds}s",
-        "async_fetch": {"fast_listener": True, "failed_refetch_duration": f"{tokens.keys_retry_seconds}s"},
+        "async_fetch": {"fast_listener": False, "failed_refetch_duration": f"{tokens.keys_retry_seconds}s"},
     }
 
 

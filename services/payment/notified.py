@@ -48,7 +48,7 @@ class Store(Protocol):
     async def close_operation(self, operation: Operation, outcome: Done | Refused, now: datetime) -> Payment:
         """Commit the operation's effect on the payment, with event and ledger entries, once."""
 
-    async def change(self, payment_id: str, decide: Callable[[Payment], Change | None]) -> Payment:
+    async def change(self, payment_id: str, decide: Callable[[Payment, Open], Change | None]) -> Payment:
         """Commit what `decide` makes of the payment under its lock, if anything."""
 
     async def disputes(
@@ -133,10 +133,10 @@ class Bookkeeper:
     async def _reverse(self, operation: Operation) -> None:
         reversals = {Kind.CAPTURE_REVERSAL, Kind.REFUND_REVERSAL}
 
-        def decide(payment: Payment) -> Change | None:
+        def decide(payment: Payment, under_way: Open) -> Change | None:
             if any(e.operation_id == operation.id and e.kind in reversals for e in payment.ledger):
                 return None
-            return operations.reversal(operation, payment, self._clock())
+            return operations.reversal(operation, payment, under_way, self._clock())
 
         await self._store.change(operation.payment_id, decide)
 
@@ -144,7 +144,7 @@ class Bookkeeper:
         payment = await self._payment(fact.subject)
         known = await self._store.disputes(payment.id, None, 1, fact.reference)
 
-        def decide(now: Payment) -> Change | None:
+        def decide(now: Payment, _: Open) -> Change | None:
             return self._with_dispute(now, fact, known[0] if known else None)
 
         await self._store.change(payment.id, decide)

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import status_code_conformance as status_
 from mesh.contract import AccessKind, Contract
 from tests.e2e.shop import Client, Shop
 
-EACH = 3
+EACH = 2
 CHECKS = [not_a_server_error, status_conformance, content_type_conformance, response_schema_conformance]
 GOOD, BAD = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 

@@ -88,9 +88,14 @@ def effect(operation: Operation, payment: Payment, reference: str, now: datetime
     return Change(then, (replace(entry, amount=payment.held),))
 
 
-def reversal(operation: Operation, payment: Payment, now: datetime) -> Change:
-    """What it makes of the payment that a capture or refund failed after the gateway had accepted it."""
+def reversal(operation: Operation, payment: Payment, under_way: Open, now: datetime) -> Change:
+    """What it makes of the payment that a capture or refund failed after the gateway had accepted it.
+
+    A refund under way may have given that money back already; what it did is booked first.
+    """
     capture_failed = operation.kind is Kind.CAPTURE
+    if capture_failed and payment.refundable - under_way.refunds < operation.amount <= payment.refundable:
+        raise UnderWay(payment, Kind.REFUND)
     undo = transitions.capture_reversed if capture_failed else transitions.refund_reversed
     kind = Kind.CAPTURE_REVERSAL if capture_failed else Kind.REFUND_REVERSAL
     entry = Entry(kind, operation.amount, "", operation.id)

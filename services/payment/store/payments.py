@@ -146,11 +146,11 @@ class PaymentStore:
             )
             return await rows.get(connection, payment_id)
 
-    async def change(self, payment_id: str, decide: Callable[[Payment], Change | None]) -> Payment:
-        """Commit what `decide` makes of the payment under its lock, if anything."""
+    async def change(self, payment_id: str, decide: Callable[[Payment, Open], Change | None]) -> Payment:
+        """Commit what `decide` makes of the payment under its lock, and of what is open, if anything."""
         async with self._database.transaction() as connection:
             payment = await rows.locked(connection, payment_id)
-            change = decide(payment)
+            change = decide(payment, await rows.under_way(connection, payment))
             return payment if change is None else await _save(connection, change)
 
     async def get(self, payment_id: str) -> Payment:

@@ -36,12 +36,12 @@ def test_a_token_is_taken_from_one_header_and_goes_no_further(config: dict[str, 
     assert provider["forward_payload_header"] == "x-ordermesh-claims"
 
 
-def test_the_edge_starts_without_the_keys_and_asks_again_soon(config: dict[str, Any]) -> None:
+def test_the_edge_asks_for_the_keys_before_it_listens_and_again_soon(config: dict[str, Any]) -> None:
     """Auth may come later."""
     keys = config["providers"]["auth"]["remote_jwks"]
 
     assert keys["http_uri"]["uri"] == "http://127.0.0.1:9902/.well-known/jwks.json"
-    assert keys["async_fetch"] == {"fast_listener": True, "failed_refetch_duration": "1s"}
+    assert keys["async_fetch"] == {"fast_listener": False, "failed_refetch_duration": "1s"}
 
 
 def test_a_token_that_is_not_needed_must_be_good_all_the_same(config: dict[str, Any]) -> None:

@@ -121,6 +121,27 @@ async def test_a_delivery_comes_twice_and_takes_effect_once(desk: Desk, line: Li
     assert await line.states() == [DeliveryState.PROCESSED] * 2
 
 
+@pytest.mark.parametrize(("refusal", "refunded"), [("CHARGE_FAILED", 0), ("", 300)])
+async def test_a_capture_that_fails_waits_for_the_refund_that_is_under_way(  # noqa: PLR0913, PLR0917 - fixtures
+    desk: Desk, gateway: Gateway, line: Line, store: PaymentStore, refusal: str, refunded: int
+) -> None:
+    """Nobody knows yet whether that gave the money back; if it did, we owe it and both stay in the books."""
+    payment, operation_id = await captured(desk)
+    gateway.cut = True
+    with pytest.raises(errors.Unavailable):
+        await desk.movements.refund(payment, Money("EUR", 300), None)
+    gateway.cut, gateway.refuses = False, refusal
+    await line.tell("capture.failed", operation_id=operation_id, reason="account closed")
+    await line.act()
+    assert (await store.get(payment.id)).captured == Money("EUR", 300)
+    await desk.leftovers.settle(timedelta(0))
+    await line.act()
+    found = await store.get(payment.id)
+    assert found.refunded == Money("EUR", refunded)
+    assert found.captured == Money("EUR", refunded)
+    assert await store.open_operations(timedelta(0), 10) == []
+
+
 async def test_the_answer_that_was_lost_comes_by_notification(
     desk: Desk, gateway: Gateway, line: Line, store: PaymentStore
 ) -> None:
