@@ -18,7 +18,7 @@ accessToken = login.data.accessToken;
 
 const found = await api.GET("/api/v1/products", { params: { query: { query: QUERY } } });
 if (found.error) stop(found.error);
-const sku = found.data.products?.[0]?.variants[0]?.sku;
+const sku = found.data.products?.[0]?.variants?.[0]?.sku;
 if (!sku) throw new Error(`there is no ${QUERY}`);
 
 // Sent again with the same key, it is the same order: nothing is bought twice when an answer got lost.
