@@ -19,8 +19,8 @@ from tests.e2e.shop import Client, Shop, eventually
 BUYERS = 4
 LOAD_S = 4.0
 RECOVERY_S = 120.0
-"""The programs start again in seconds, and nobody backs off for longer than one; but two JVMs have to start, which on a
-machine that is busy with much else takes more than a minute."""
+"""A worker that is gone is missed after six seconds, and its successor takes the connectors on after that;
+with the start of a JVM that is some twenty seconds, and several times that on a machine that is busy with much else."""
 
 TOPIC = "order-events"
 

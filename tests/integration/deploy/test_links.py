@@ -127,8 +127,8 @@ def test_who_reads_events_writes_none(stack: Runtime, user: str) -> None:
 
 def test_a_service_reads_the_topics_that_it_consumes_only(stack: Runtime) -> None:
     """It doesn't even learn that there are others; nor does it take part in the groups of others."""
-    client = kafka_clients.as_user(stack, "notification")
-    assert topics_of(client) == {"order-events", "order-events.dlq"}
+    client, consumed = kafka_clients.as_user(stack, "notification"), stack.topology.services["notification"].consumes
+    assert topics_of(client) == {each for topic in consumed for each in (topic, f"{topic}.dlq")}
     assert read(client, "analytics", "order-events", joins=True) == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
