@@ -35,7 +35,7 @@ COMPILER = "node_modules/typescript/bin/tsc"
 def environment() -> dict[str, str]:
     """Put node and npm first on PATH, and install them if need be."""
     cache, versions = components.cache_directory(), Runtime.load(CHECKOUT, os.environ).versions
-    components.install(["node"], cache=cache, versions=versions, report=lambda _: None)
+    components.install(["node"], cache=cache, versions=versions, report=components.show)
     found = components.locate(cache=cache, versions=versions).node_bin
     return os.environ | {"PATH": f"{found}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
