@@ -178,8 +178,7 @@ async def test_a_shipment_that_nobody_pays_for_leaves_the_order_its_units(shop: 
 
 
 async def test_of_a_cancellation_and_a_shipment_at_once_one_wins_and_the_other_is_told(shop: Shop, staff: User) -> None:
-    """Again and again, on the real databases."""
-    winners = set()
+    """Again and again, on the real databases; which of the two it is, is nobody's promise."""
     for turn in range(10):
         one = await placed(shop, A=1)
         calls = [
@@ -189,10 +188,8 @@ async def test_of_a_cancellation_and_a_shipment_at_once_one_wins_and_the_other_i
         outcomes = await asyncio.gather(*(calls if turn % 2 else calls[::-1]), return_exceptions=True)
         (error,) = [outcome for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
         assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
-        done = await now(staff, one)
-        assert done.state in {State.SHIPPED, State.CANCELLED}
-        winners.add(done.state)
-    assert winners == {State.SHIPPED, State.CANCELLED}
+        shipped = any(isinstance(outcome, order_pb2.Shipment) for outcome in outcomes)
+        assert (await now(staff, one)).state == (State.SHIPPED if shipped else State.CANCELLED)
 
 
 async def test_with_the_etag_of_before_the_later_of_two_is_aborted(shop: Shop, staff: User) -> None:
