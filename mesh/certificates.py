@@ -1,8 +1,10 @@
-"""A process's certificate on disk: three files of its own folder, each replaced in one step."""
+"""A process's certificate on disk: whom to trust, and key and certificate, which are replaced together."""
 
 import datetime as dt
 import ipaddress
 import os
+import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,9 @@ PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 RENEW_AFTER = 2 / 3
 """The share of its life after which a certificate is replaced."""
+
+_KEY, _CERTIFICATE = "key.pem", "cert.pem"
+_PAIR = "pair-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,12 @@ class Files:
     @property
     def key(self) -> Path:
         """The private key."""
-        return self.folder / "key.pem"
+        return self.folder / _KEY
 
     @property
     def certificate(self) -> Path:
         """The leaf, and what leads to a root."""
-        return self.folder / "cert.pem"
+        return self.folder / _CERTIFICATE
 
     def read(self) -> Certificate | None:
         """Read what is there; None unless all of it is."""
@@ -79,21 +84,48 @@ class Files:
 
     def trust(self, bundle: bytes) -> None:
         """Replace whom to trust."""
-        self._replace(self.authorities, bundle)
+        _write(self.authorities, bundle)
 
     def keep(self, key: ec.EllipticCurvePrivateKey, chain: bytes) -> None:
-        """Replace key and certificate, the certificate last: whoever watches it finds the key that goes with it."""
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        self._replace(self.key, key.private_bytes(encoding, form, serialization.NoEncryption()))
-        self._replace(self.certificate, chain)
+        """Replace key and certificate in one step, by a link to the folder of the pair.
 
-    def _replace(self, file: Path, content: bytes) -> None:
+        gRPC reads one and then the other, and again if they changed meanwhile; of two that are replaced one after the
+        other it may take the new key with the old certificate, and refuse every handshake until it looks again.
+        """
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        pair = self.folder / f"{_PAIR}{time.time_ns()}"
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        fresh = file.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as output:
-            output.write(content)
-        fresh.replace(file)
+        _write(pair / _KEY, key.private_bytes(encoding, form, serialization.NoEncryption()))
+        _write(pair / _CERTIFICATE, chain)
+        before = self._present.resolve().name
+        _link(self._present, pair.name)
+        for file in (self.key, self.certificate):
+            if not file.is_symlink():
+                _link(file, f"{self._present.name}/{file.name}")
+        # Who is just reading the pair from before still finds it.
+        for old in self.folder.glob(f"{_PAIR}*"):
+            if old.name not in {pair.name, before}:
+                shutil.rmtree(old, ignore_errors=True)
+
+    @property
+    def _present(self) -> Path:
+        return self.folder / "present"
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as output:
+        output.write(content)
+    fresh.replace(file)
+
+
+def _link(place: Path, target: str) -> None:
+    fresh = place.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(place)
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
