@@ -61,6 +61,11 @@ class Files:
         """The leaf, and what leads to a root."""
         return self.folder / _CERTIFICATE
 
+    def pair(self) -> tuple[bytes, bytes]:
+        """Read the key and the certificate that goes with it."""
+        folder = self.certificate.resolve().parent
+        return (folder / _KEY).read_bytes(), (folder / _CERTIFICATE).read_bytes()
+
     def read(self) -> Certificate | None:
         """Read what is there; None unless all of it is."""
         if not (self.authorities.exists() and self.key.exists() and self.certificate.exists()):

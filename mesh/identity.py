@@ -57,8 +57,7 @@ class Identity:
 
         def configuration() -> grpc.ServerCertificateConfiguration:
             trusted = self.files.authorities.read_bytes() + self._settings.consul_ca.read_bytes()
-            pair = (self.files.key.read_bytes(), self.files.certificate.read_bytes())
-            return grpc.ssl_server_certificate_configuration([pair], trusted)
+            return grpc.ssl_server_certificate_configuration([self.files.pair()], trusted)
 
         def newer() -> grpc.ServerCertificateConfiguration | None:
             """Asked at every handshake."""

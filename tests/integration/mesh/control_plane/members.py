@@ -13,9 +13,10 @@ from tests.integration.mesh.control_plane.replica import ControlPlane
 
 @asynccontextmanager
 async def member(consul: Consul, service: str, folder: Path) -> AsyncIterator[Identity]:
-    """Be an instance of a service."""
+    """Be an instance of a service, with what it was issued once: that holds whatever becomes of Consul."""
     async with joined(consul.settings(service, folder)) as identity:
-        yield identity
+        pass
+    yield identity
 
 
 @asynccontextmanager
