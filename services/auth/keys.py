@@ -1,6 +1,5 @@
 """Signing keys: Ed25519, named by the thumbprint of RFC 7638, kept encrypted by a key that isn't in the database."""
 
-import base64
 import contextlib
 import hashlib
 import os
@@ -12,7 +11,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.jwk import OKPKey
 
-SECRET_BYTES = 32
+from services.auth.sealing import secret_of
+
 NONCE_BYTES = 12
 ALGORITHM = "EdDSA"
 
@@ -57,7 +57,8 @@ class KeyVault:
 
     def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
         """`secret` seals; it and the `previous` ones open. 256 bits in base64 each. Raises ValueError otherwise."""
-        self._ciphers = {_name(each): AESGCM(each) for each in map(_decoded, (secret, *previous))}
+        secrets = [secret_of(each, "ORDERMESH_KEY_ENCRYPTION_KEY") for each in (secret, *previous)]
+        self._ciphers = {_name(each): AESGCM(each) for each in secrets}
         self.name = next(iter(self._ciphers))
 
     def seal(self, signing_key: SigningKey) -> bytes:
@@ -83,14 +84,3 @@ class KeyVault:
 def _name(secret: bytes) -> str:
     """Name a secret without telling anything of it."""
     return hashlib.sha256(b"ordermesh key encryption key" + secret).hexdigest()[:16]
-
-
-def _decoded(secret: str) -> bytes:
-    wanted = 'ORDERMESH_KEY_ENCRYPTION_KEY must be 256 bits in base64, such as of "openssl rand -base64 32"'
-    try:
-        key = base64.b64decode(secret, validate=True)
-    except ValueError:
-        raise ValueError(wanted) from None
-    if len(key) != SECRET_BYTES:
-        raise ValueError(wanted)
-    return key

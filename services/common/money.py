@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+NO_CURRENCY = "XXX"
+"""ISO 4217's own "no currency": of what was never charged, which has no minor units either."""
+
 
 class CurrencyMismatchError(ValueError):
     """Two amounts of different currencies met in one calculation: a defect of the caller."""

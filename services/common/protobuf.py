@@ -8,13 +8,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import money_pb2
 
 from mesh import errors
-from services.common.money import Money
+from services.common.money import NO_CURRENCY, Money
 
 NANOS = 9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_SECONDS = 86_400
-# ISO 4217's own "no currency"; what was never charged has no minor units either.
-NO_CURRENCY = "XXX"
 
 
 def money_to_proto(money: Money) -> money_pb2.Money:

@@ -9,9 +9,6 @@ from enum import StrEnum
 
 from services.common.money import Money
 
-NO_CURRENCY = "XXX"
-"""ISO 4217 for "no currency": of a payment that was cancelled before anybody asked for money."""
-
 
 class State(StrEnum):
     """Where a payment stands; the names are those of the contract."""

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.common.money import Money
+from services.common.money import NO_CURRENCY, Money
 from services.payment.domain.errors import CurrencyDiffers, NotAllowed, TooMuch
-from services.payment.domain.payment import NO_CURRENCY, Change, Dispute, Entry, Kind, Payment, State
+from services.payment.domain.payment import Change, Dispute, Entry, Kind, Payment, State
 
 FORGOTTEN = "GATEWAY_TIMEOUT"
 """Why a payment failed whose request had no answer and was cancelled at the gateway."""

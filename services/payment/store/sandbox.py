@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.common.database import Database, Row
 from services.common.ids import new_id
-from services.common.money import Money
+from services.common.money import NO_CURRENCY, Money
 from services.payment.adapters.gateway import Approved, Declined, Settled
 from services.payment.domain.payment import Kind
 
@@ -54,8 +54,8 @@ class SandboxAccounts:
         """Hold nothing for the key, also when no account is open for it yet."""
         await self._database.run(
             "INSERT INTO sandbox_charges (key, reference, amount, currency_code, closed) "
-            "VALUES (%(key)s, '', 0, 'XXX', true) ON CONFLICT (key) DO UPDATE SET closed = true",
-            {"key": key},
+            "VALUES (%(key)s, '', 0, %(none)s, true) ON CONFLICT (key) DO UPDATE SET closed = true",
+            {"key": key, "none": NO_CURRENCY},
         )
 
     async def move(self, key: str, reference: str, kind: str, amount: Money) -> None:
