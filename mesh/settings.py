@@ -5,12 +5,14 @@ import socket
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ORDERMESH_"
 ENV_FILE = f"{PREFIX}ENV_FILE"
 """Names a file of further variables. What is in the environment itself wins."""
+
+NO_SETTING = "extra_forbidden"
 
 
 class MeshSettings(BaseSettings):
@@ -67,3 +69,16 @@ class MeshSettings(BaseSettings):
     def instance(self) -> str:
         """The name of this process, unlike that of any other: service, host and port."""
         return f"{self.service}-{socket.gethostname()}-{self.port}"
+
+
+def explain(refused: ValidationError) -> str:
+    """Say what is wrong with settings, a line for each; values, which may be secret, are not repeated."""
+    return "\n".join(
+        f"{PREFIX}{'.'.join(map(str, error['loc'])).upper().removeprefix(PREFIX)}: "
+        + (
+            "is no setting of this process; docs/settings.md has them all"
+            if error["type"] == NO_SETTING
+            else error["msg"]
+        )
+        for error in refused.errors(include_url=False, include_input=False)
+    )
