@@ -1,6 +1,7 @@
 """A process of the mesh from start to end: `run(name, build)` is all that a service's __main__ calls."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
