@@ -23,8 +23,8 @@ KEYSTORE = "keystore.pem"
 LOGGING = "log4j2.xml"
 TEMPORARY = "tmp"
 COMPLETE = "meta.properties"
-# Without limits of their own, the JVM would take a quarter of the machine and as many threads as it has cores. The second
-# compiler takes half of the CPU of the first quarter of an hour, for code that is a fifth faster from then on.
+# Without limits of their own, the JVM would take a quarter of the machine and as many threads as it has cores. And its
+# second compiler takes half of the CPU in the first minutes under load, for code that is a fifth faster in the end.
 SMALL = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
