@@ -36,7 +36,7 @@ same port.
   `{"currencyCode": "EUR", "units": "19", "nanos": 990000000}`.
 - **Repeat safely.** With an `Idempotency-Key` an order is placed once however often it is sent.
 - **Pages.** Ask again with `pageToken` set to `nextPageToken` until that is empty.
-- **Unknown fields** of a request are ignored.
+- **Unknown fields** of a request are refused, and so is a name that comes twice.
 """
 # What the types of google.type look like when they are filled in; the API page begins with these.
 EXAMPLES: dict[str, Json] = {
@@ -125,7 +125,7 @@ def _tell(operation: Json, policy: MethodPolicy, schemas: Json, messages: Messag
     in_path = _fill_parameters(operation, request)
     body = _body(operation, schemas)
     _leave_to_path(in_path, body)
-    _fill_body(operation, request, in_path)
+    _fill_body(operation, body, request, in_path)
     changes = policy.idempotency is not Idempotency.SAFE
     if changes and "requestId" in body.get("properties", {}):
         _parameters(operation).append(IDEMPOTENCY_KEY)
@@ -156,14 +156,15 @@ def _fill_parameters(operation: Json, request: Descriptor) -> set[str]:
     return {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
 
 
-def _fill_body(operation: Json, request: Descriptor, in_path: set[str]) -> None:
-    """Give an example of the body; one that is bytes may be anything."""
+def _fill_body(operation: Json, body: Json, request: Descriptor, in_path: set[str]) -> None:
+    """Give an example of the body, which has no names but its own; one that is bytes may be anything."""
     if "requestBody" not in operation:
         return
     raw = any(field.message_type and field.message_type.full_name == RAW_BODY for field in request.fields)
     if raw:
         content: Json = {ANYTHING: {"schema": {"type": "string", "format": "binary"}}}
     else:
+        body["additionalProperties"] = False
         example = {name: value for name, value in example_of(request).items() if name not in in_path}
         content = {MEDIA_TYPE: operation["requestBody"]["content"][MEDIA_TYPE] | {"example": example}}
     operation["requestBody"]["content"] = content

@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import cache, oauth, overload, rates, tokens
+from gateway import cache, names, oauth, overload, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -14,7 +14,7 @@ from gateway.options import Options
 from gateway.pages import reply
 from gateway.paths import PathTemplate, query_regex
 from gateway.retries import retry_policy
-from mesh.contract import AccessKind, MethodPolicy
+from mesh.contract import AccessKind, HttpBinding, MethodPolicy
 from mesh.headers import CLAIMS
 
 # A service ends a call at its deadline and can say more about it than the edge, so the edge waits a little longer.
@@ -59,16 +59,17 @@ def _grpc_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
 
 def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[Json]:
     """Route REST; a path that exists refuses the verbs it does not have and names those it has."""
-    by_path: dict[PathTemplate, dict[str, MethodPolicy]] = {}
+    by_path: dict[PathTemplate, dict[str, tuple[MethodPolicy, HttpBinding]]] = {}
     for method in methods:
         for binding in method.bindings:
-            by_path.setdefault(PathTemplate(binding.path), {})[binding.verb] = method
+            by_path.setdefault(PathTemplate(binding.path), {})[binding.verb] = method, binding
     for path in sorted(by_path, key=lambda each: each.precedence):
         if path.variables:
             yield _unambiguous(path)
-        for verb, method in by_path[path].items():
+        for verb, (method, binding) in by_path[path].items():
             match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
-            yield oauth.adapted(_rest_route(method, match, options), method)
+            route = names.checked(_rest_route(method, match, options), method, binding, options)
+            yield oauth.adapted(route, method)
         allow = ", ".join(sorted(by_path[path]))
         yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
 
