@@ -6,7 +6,7 @@ The transcoder comes last: everything before it sees REST as the client sent it,
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway import cache, names, overload, rates, shared_rates, tokens
+from gateway import cache, events, names, overload, rates, shared_rates, tokens
 from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
 from gateway.problems import problem_filter
@@ -76,6 +76,7 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         problem_filter(),
         cache.condition_filter(),
         cache.cache_filter(options),
+        *events.event_filters(),
         transcoder(options, print_defaults=True),
         router(),
     ]

@@ -174,7 +174,8 @@ def _stream(response: Json) -> Json:
     """Tell a stream of answers as what it is over REST; OpenAPI 3.0 has no word for what each event holds."""
     item = response["content"][MEDIA_TYPE]["schema"]
     events = {"schema": {"type": "string"}, "x-item-schema": item}
-    return {"description": "Server-sent events; the `data` of each is the answer as JSON.", "content": {EVENTS: events}}
+    words = "Server-sent events; the `data` of each is the answer as JSON. If it fails, the last one is an `error`: a problem."
+    return {"description": words, "content": {EVENTS: events}}
 
 
 def _body(operation: Json, schemas: Json) -> Json:

@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import cache, names, oauth, overload, rates, tokens
+from gateway import cache, events, names, oauth, overload, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -69,7 +69,7 @@ def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
         for verb, (method, binding) in by_path[path].items():
             match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
             route = names.checked(_rest_route(method, match, options), method, binding, options)
-            yield oauth.adapted(route, method)
+            yield oauth.adapted(events.told(route, method), method)
         allow = ", ".join(sorted(by_path[path]))
         yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
 
