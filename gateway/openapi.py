@@ -11,6 +11,7 @@ import yaml
 from google.protobuf.descriptor import Descriptor
 
 from gateway import openapi_oauth
+from gateway.conditions import has_tag
 from gateway.envoy import Json
 from gateway.examples import example_of, value_of
 from gateway.openapi_errors import PROBLEM, responses, responses_of, schema
@@ -63,6 +64,15 @@ IF_MATCH: Json = {
     "description": "The `etag` that it must still have, in quotes; the same as `etag` in the body.",
     "schema": {"type": "string", "maxLength": 66},
 }
+
+IF_NONE_MATCH: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of what you have already: nothing is sent when it is still that.",
+    "schema": {"type": "string", "maxLength": 255},
+}
+TAGGED: Json = {"headers": {"ETag": {"description": "Another one for another content.", "schema": {"type": "string"}}}}
+NOT_MODIFIED: Json = {"description": "It is what `If-None-Match` says."} | TAGGED
 
 
 class OpenApiError(Exception):
@@ -132,6 +142,9 @@ def _tell(operation: Json, policy: MethodPolicy, schemas: Json, messages: Messag
     has_etag = changes and "etag" in body.get("properties", {})
     if has_etag:
         _parameters(operation).append(IF_MATCH)
+    if not changes and (policy.cache_ttl or has_tag(policy, messages)):
+        _parameters(operation).append(IF_NONE_MATCH)
+        operation["responses"] |= {"200": operation["responses"]["200"] | TAGGED, "304": NOT_MODIFIED}
     if policy.server_streaming:
         operation["responses"]["200"] = _stream(operation["responses"]["200"])
     has_body = "requestBody" in operation
@@ -174,7 +187,7 @@ def _stream(response: Json) -> Json:
     """Tell a stream of answers as what it is over REST; OpenAPI 3.0 has no word for what each event holds."""
     item = response["content"][MEDIA_TYPE]["schema"]
     events = {"schema": {"type": "string"}, "x-item-schema": item}
-    words = "Server-sent events; the `data` of each is the answer as JSON. If it fails, the last one is an `error`: a problem."
+    words = "Server-sent events; the `data` of each is the answer as JSON. What fails ends with an `error`, a problem."
     return {"description": words, "content": {EVENTS: events}}
 
 

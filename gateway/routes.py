@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import cache, events, names, oauth, overload, rates, tokens
+from gateway import cache, conditions, events, names, oauth, overload, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -68,8 +68,7 @@ def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
             yield _unambiguous(path)
         for verb, (method, binding) in by_path[path].items():
             match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
-            route = names.checked(_rest_route(method, match, options), method, binding, options)
-            yield oauth.adapted(events.told(route, method), method)
+            yield _adapted(_rest_route(method, match, options), method, binding, options)
         allow = ", ".join(sorted(by_path[path]))
         yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
 
@@ -91,6 +90,13 @@ def _rest_route(method: MethodPolicy, match: Json, options: Options) -> Json:
         "typed_per_filter_config": {**route["typed_per_filter_config"], **cache.kept()},
         "request_headers_to_remove": [CLAIMS],
     }
+
+
+def _adapted(route: Json, method: MethodPolicy, binding: HttpBinding, options: Options) -> Json:
+    """Give a REST route what is special about it."""
+    route = names.checked(route, method, binding, options)
+    route = conditions.conditional(route, method, binding, options)
+    return oauth.adapted(events.told(route, method), method)
 
 
 def _route(method: MethodPolicy, match: Json, options: Options) -> Json:

@@ -120,7 +120,7 @@ class Backend(
             await _refuse(context, errors.NotFound("there is no such order", reason="ORDER_NOT_FOUND"))
         if request.id == SLOW:
             await asyncio.sleep(30)
-        return order_pb2.Order(id=request.id)
+        return order_pb2.Order(id=request.id, etag="3")
 
     async def CreateOrder(self, request: order_service_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:  # noqa: N802
         """Take the order, or fail as GetOrder does; find fault with a line without a SKU."""
