@@ -1,7 +1,6 @@
 """A process of the mesh from start to end: `run(name, build)` is all that a service's __main__ calls."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -28,6 +27,7 @@ from mesh.runtime_settings import Flag, RuntimeSettings, V
 from mesh.settings import MeshSettings
 from mesh.telemetry import configure_logging, get_logger
 from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptors
+from mesh.workers import Worker, finish, keep_running
 from mesh.xds import write_bootstrap
 from ordermesh.mesh.v1.introspection_service_pb2_grpc import add_IntrospectionServiceServicer_to_server
 
@@ -35,7 +35,6 @@ _log = get_logger(__name__)
 
 Entered = TypeVar("Entered")
 Stub = TypeVar("Stub")
-Worker = Callable[[asyncio.Event], Awaitable[None]]
 
 SERVER_OPTIONS = (
     ("grpc.so_reuseport", 0),  # A second process on the port would take half of the connections: let it fail.
@@ -50,8 +49,6 @@ SERVER_OPTIONS = (
 )
 # Clients hear from the control plane within milliseconds that an instance left; until then it still serves.
 LEAVE_SECONDS = 0.3
-SHORTEST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 15.0
 
 
 class Application:
@@ -157,7 +154,7 @@ async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, 
     checks_end, workers_end = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         workers = [
-            tasks.create_task(_keep_running(name, worker, workers_end)) for name, worker in application.workers.items()
+            tasks.create_task(keep_running(name, worker, workers_end)) for name, worker in application.workers.items()
         ]
         await health.settle()
         registry = tasks.create_task(Registry(settings, health, application.methods).keep(stop))
@@ -170,7 +167,7 @@ async def _serve(application: Application, server: grpc.aio.Server, gate: Gate, 
         gate.drain()
         await server.stop(settings.drain_seconds)
         workers_end.set()
-        await _finish(workers, settings.drain_seconds)
+        await finish(workers, settings.drain_seconds)
     _log.info("stopped")
 
 
@@ -180,30 +177,6 @@ def _add_services(application: Application, server: grpc.aio.Server, health: Hea
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = (*application.services, "grpc.health.v1.Health", reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-
-
-async def _keep_running(name: str, worker: Worker, stop: asyncio.Event) -> None:
-    """Run a worker; after a failure again, a little later each time."""
-    pause = SHORTEST_PAUSE_SECONDS
-    while not stop.is_set():
-        try:
-            await worker(stop)
-        except Exception:  # noqa: BLE001 - one failure must not end what only this worker does
-            _log.exception("a worker failed", worker=name, again_in_seconds=pause)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        else:
-            return
-
-
-async def _finish(workers: list[asyncio.Task[None]], patience: float) -> None:
-    if not workers:
-        return
-    _, late = await asyncio.wait(workers, timeout=patience)
-    for worker in late:
-        _log.warning("a worker did not finish in time", worker=worker.get_name())
-        worker.cancel()
 
 
 def _stop_on_signals() -> asyncio.Event:

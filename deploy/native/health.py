@@ -147,10 +147,10 @@ _OF_NAME: Mapping[str, Callable[[Program], None]] = {
     "postgres": _postgres,
     "valkey": _valkey,
     "consul": _consul,
+    "connect": _connect,
     EDGE_IDENTITY: _identified,
 }
 _OF_STAGE: Mapping[Stage, Callable[[Program], None]] = {
-    Stage.CONNECT: _connect,
     Stage.CONTROL_PLANE: _grpc,
     Stage.SERVICE: _grpc,
     Stage.EDGE: _edge,

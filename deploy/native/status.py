@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from deploy.native import command_line, components, health, policy, processes, programs, refusals, secrets
+from deploy.native import command_line, components, connect_api, health, policy, processes, programs, refusals, secrets
 from deploy.native.errors import StackError
 from deploy.native.processes import Table
 from deploy.native.programs import Program
@@ -45,7 +45,7 @@ def command(argv: Sequence[str]) -> None:
     if not rows:
         raise StackError("the stack does not run; start it with: make up")
     print(f"{table(rows)}\n\n{megabytes(total_memory(runtime))} in all")
-    rejected = [*policy.complaints(runtime), *refusals.complaints(runtime)]
+    rejected = [*policy.complaints(runtime), *refusals.complaints(runtime), *connect_api.complaints(runtime)]
     print("".join(f"{line}\n" for line in rejected), end="")
     if rejected or any(row.complaint for row in rows):
         sys.exit(1)

@@ -51,10 +51,10 @@ class Store(Protocol):
     async def change(self, payment_id: str, decide: Callable[[Payment, Open], Change | None]) -> Payment:
         """Commit what `decide` makes of the payment under its lock, if anything."""
 
-    async def disputes(
-        self, payment_id: str | None, after: str | None, limit: int, reference: str | None = None
-    ) -> list[Dispute]:
-        """Read disputes, newest first."""
+    async def change_dispute(
+        self, payment_id: str, reference: str, decide: Callable[[Payment, Dispute | None], Change | None]
+    ) -> Payment:
+        """Commit what `decide` makes of the payment and its dispute of that reference, under the payment's lock."""
 
 
 class Bookkeeper:
@@ -142,12 +142,11 @@ class Bookkeeper:
 
     async def _disputed(self, fact: Disputed) -> None:
         payment = await self._payment(fact.subject)
-        known = await self._store.disputes(payment.id, None, 1, fact.reference)
 
-        def decide(now: Payment, _: Open) -> Change | None:
-            return self._with_dispute(now, fact, known[0] if known else None)
+        def decide(now: Payment, known: Dispute | None) -> Change | None:
+            return self._with_dispute(now, fact, known)
 
-        await self._store.change(payment.id, decide)
+        await self._store.change_dispute(payment.id, fact.reference, decide)
 
     def _with_dispute(self, payment: Payment, fact: Disputed, known: Dispute | None) -> Change | None:
         now = self._clock()

@@ -1,14 +1,13 @@
 """What a running stack says of itself: its programs, how much WAL waits, its connectors and consumers."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from deploy.native import policy, provision, status
+from deploy.native import connect_api, policy, provision, status
 from deploy.native.doctor import lag
 from deploy.native.doctor.finding import Finding
 from deploy.native.errors import StackError
@@ -67,9 +66,8 @@ def slot(name: str, wal_status: str, retained: int, *, active: bool) -> Finding:
 def connectors(runtime: Runtime) -> Iterator[Finding]:
     """Look at each connector and its tasks: the one can be running while the others have failed."""
     try:
-        with connect.client(runtime) as client:
-            reply = client.get("/connectors", params={"expand": "status"}, timeout=TIMEOUT_S)
-        found: dict[str, dict[str, Any]] = reply.raise_for_status().json()
+        with connect_api.client(runtime, timeout_s=connect_api.BRIEFLY_S) as client:
+            found = connect_api.statuses(client)
     except httpx.HTTPError as error:
         yield Finding(f"Connect does not answer: {error}", "make logs s=connect")
         return
@@ -77,17 +75,19 @@ def connectors(runtime: Runtime) -> Iterator[Finding]:
     missing = names - found.keys()
     for name in sorted(missing):
         yield Finding(f"connector {name} is missing", "make up creates it once its service is migrated")
-    for name, entry in sorted(found.items()):
-        yield connector(name, entry["status"])
+    for name, told in sorted(found.items()):
+        yield connector(name, told)
 
 
-def connector(name: str, state: dict[str, Any]) -> Finding:
+def connector(name: str, state: connect_api.Status) -> Finding:
     """Judge one connector by its status as Connect tells it."""
-    failed = [part for part in (state["connector"], *state["tasks"]) if part["state"] != "RUNNING"]
-    if failed or not state["tasks"]:
-        cause = str(failed[0].get("trace", "")).partition("\n")[0] if failed else "it has no task"
-        how = failed[0]["state"] if failed else "IDLE"
-        return Finding(f"connector {name} is {how} {cause}".rstrip(), "make up restarts it; make logs s=connect")
+    waiting = [part for part in connect_api.parts(state) if part["state"] != "RUNNING"]
+    if any(part["state"] == "FAILED" for part in waiting):
+        advice = f"it is restarted until it runs: make logs s={connect_api.WATCHDOG}, and s=connect for the cause"
+        return Finding(f"connector {name} is {connect_api.describe(waiting[0])}", advice)
+    if waiting or not state["tasks"]:
+        told = connect_api.describe(waiting[0]) if waiting else "IDLE: it has no task"
+        return Finding(f"connector {name} is {told}", "make up restarts it; make logs s=connect")
     return Finding(f"connector {name} is running")
 
 

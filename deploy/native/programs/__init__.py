@@ -38,6 +38,7 @@ def every(runtime: Runtime, components: Components) -> dict[str, Program]:
         valkey.program(runtime, components),
         ours.mail(runtime),
         kafka.connect(runtime, components),
+        kafka.connect_watchdog(runtime),
         *ours.control_planes(runtime),
         ours.edge_identity(runtime),
         *ours.services(runtime),

@@ -1,18 +1,20 @@
-"""The Kafka broker, which is its own controller, with its storage; and Kafka Connect with Debezium."""
+"""The Kafka broker, which is its own controller, with its storage; and Kafka Connect with Debezium and its watchdog."""
 
 import base64
 import subprocess
+import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.native import certificates, keystores
 from deploy.native.components import Components
+from deploy.native.connect_api import WATCHDOG
 from deploy.native.errors import StackError
 from deploy.native.programs.program import Program, Stage
 from deploy.native.provision.connect import credentials_directory
 from deploy.native.rendering import keep, render
-from deploy.native.runtime import Runtime
+from deploy.native.runtime import PORT_OFFSET, ROOT, Runtime
 from deploy.native.secrets import CONNECT, Secrets
 
 BROKER = "kafka"
@@ -56,6 +58,20 @@ def connect(runtime: Runtime, components: Components) -> Program:
         authority=certificates.data_authority(runtime),
         shown=certificates.operator(runtime),
         stop_seconds=30,
+    )
+
+
+def connect_watchdog(runtime: Runtime) -> Program:
+    """Say how the one is started that restarts connectors which have failed."""
+    port, folder = runtime.port(CONNECT, "metrics"), runtime.checkout / "deploy" / "native"
+    moved = {ROOT: str(runtime.root), PORT_OFFSET: str(runtime.ports.offset)}
+    return Program(
+        name=WATCHDOG,
+        command=(sys.executable, "-m", "deploy.native.connect_watchdog", "--port", str(port)),
+        stage=Stage.CONNECT,
+        ports=(port,),
+        environment=moved,
+        inputs=(folder / "connect_watchdog.py", folder / "connect_api.py", certificates.data_authority(runtime)),
     )
 
 

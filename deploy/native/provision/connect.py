@@ -5,22 +5,19 @@ import string
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from deploy.native import certificates, secrets
+from deploy.native import certificates, connect_api, secrets
 from deploy.native.provision import kafka, postgres
 from deploy.native.provision.summary import summary
 from deploy.native.provision.waiting import wait_for
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import DEBEZIUM_ROLE, write_private
 
-HOST = "127.0.0.1"
 TEMPLATE = Path("deploy/debezium/outbox.json")
 TABLE_TEMPLATE = Path("deploy/debezium/table.json")
 CREDENTIALS_FILE = "postgres.properties"
-REQUEST_TIMEOUT_S = 30
 # A setting that means nothing to Debezium: it keeps which database the connector's position belongs to.
 IDENTITY = "ordermesh.database.identity"
 
@@ -42,8 +39,8 @@ def connectors(runtime: Runtime) -> str:
     migrated = [name for name in runtime.topology.services if postgres.is_migrated(runtime, name)]
     renewed, identity = _write_credentials(runtime), postgres.identity(runtime)
     configs = {name: config for service in migrated for name, config in configurations(runtime, service, identity)}
-    with client(runtime) as connect:
-        wait_for("Kafka Connect", lambda: _get(connect, "/connectors"), errors=(httpx.HTTPError,))
+    with connect_api.client(runtime) as connect:
+        wait_for("Kafka Connect", lambda: connect_api.statuses(connect), errors=(httpx.HTTPError,))
         changes = [
             change
             for name, config in configs.items()
@@ -59,27 +56,6 @@ def connectors(runtime: Runtime) -> str:
             errors=(httpx.HTTPError, NotRunning),
         )
     return summary("connectors", changes)
-
-
-def restart_failed(runtime: Runtime) -> list[str]:
-    """Restart what failed of any connector and answer their names; meant to be called every few seconds.
-
-    A connector may say RUNNING while its task is FAILED: errors that Debezium does not think worth repeating stop the
-    task for good, also when their cause has gone. Raises httpx.HTTPError while Connect itself is away.
-    """
-    with client(runtime) as connect:
-        return _restart_failed(connect)
-
-
-def client(runtime: Runtime) -> httpx.Client:
-    """Speak to Connect's REST API as the operator."""
-    context = certificates.verified(certificates.data_authority(runtime), certificates.operator(runtime))
-    return httpx.Client(
-        base_url=f"https://{HOST}:{runtime.port('connect', 'https')}",
-        timeout=REQUEST_TIMEOUT_S,
-        verify=context,
-        trust_env=False,
-    )
 
 
 def connector_name(service: str) -> str:
@@ -141,7 +117,7 @@ def render_table(runtime: Runtime, service: str, table: str, identity: str) -> d
 
 def _filled(runtime: Runtime, template: Path, **places: object) -> dict[str, str]:
     text = ConnectorTemplate((runtime.checkout / template).read_text()).substitute(
-        host=HOST,
+        host=connect_api.HOST,
         port=runtime.port("postgres", "sql"),
         user=DEBEZIUM_ROLE,
         credentials=credentials_directory(runtime) / CREDENTIALS_FILE,
@@ -165,7 +141,7 @@ def _ensure(connect: httpx.Client, name: str, config: Mapping[str, str], *, rest
     found = connect.get(f"/connectors/{name}/config")
     if found.status_code == httpx.codes.OK and found.json() == {**config, "name": name}:
         if restart:
-            _restart(connect, name)
+            connect_api.restart(connect, name)
         return [f"{name} restarted"] if restart else []
     forget = found.status_code == httpx.codes.OK and found.json().get(IDENTITY) != config[IDENTITY]
     if forget:
@@ -190,42 +166,17 @@ def _forget(connect: httpx.Client, name: str) -> None:
     )
 
 
-def _restart(connect: httpx.Client, name: str, **which: str) -> None:
-    reply = connect.post(f"/connectors/{name}/restart", params={"includeTasks": "true", **which})
-    # 409: the worker is rebalancing, which starts everything anyhow.
-    if reply.status_code != httpx.codes.CONFLICT:
-        reply.raise_for_status()
-
-
 def _restart_failed(connect: httpx.Client) -> list[str]:
-    found = _get(connect, "/connectors", expand="status")
-    failed = sorted(name for name, entry in found.items() if has_failed(entry["status"]))
+    failed = list(connect_api.failures(connect))
     for name in failed:
-        _restart(connect, name, onlyFailed="true")
+        connect_api.restart(connect, name, onlyFailed="true")
     return failed
 
 
-def has_failed(status: Mapping[str, Any]) -> bool:
-    """Tell from Connect's status of a connector whether it or one of its tasks has stopped for good."""
-    return any(part["state"] == "FAILED" for part in (status["connector"], *status["tasks"]))
-
-
 def _check_running(connect: httpx.Client, names: list[str]) -> None:
-    connectors = _get(connect, "/connectors", expand="status")
+    found = connect_api.statuses(connect)
     for name in names:
-        status = connectors.get(name, {}).get("status", {"connector": {"state": "MISSING"}, "tasks": []})
-        parts = [status["connector"], *status["tasks"]]
-        waiting = [part for part in parts if part["state"] != "RUNNING"]
+        status = found.get(name, {"connector": {"state": "MISSING"}, "tasks": []})
+        waiting = [part for part in connect_api.parts(status) if part["state"] != "RUNNING"]
         if waiting or not status["tasks"]:
-            raise NotRunning(f"{name} is {_describe(waiting)}")
-
-
-def _describe(parts: list[dict[str, Any]]) -> str:
-    if not parts:
-        return "without a task"
-    first_line = str(parts[0].get("trace", "")).partition("\n")[0]
-    return f"{parts[0]['state']} {first_line}".strip()
-
-
-def _get(connect: httpx.Client, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
-    return connect.get(path, params=parameters).raise_for_status().json()
+            raise NotRunning(f"{name} is {connect_api.describe(waiting[0]) if waiting else 'without a task'}")

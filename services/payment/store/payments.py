@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.common import events
-from services.common.database import Connection, Database
+from services.common.database import Connection, Database, Row
 from services.common.filters import where
 from services.common.ids import new_id
 from services.common.money import Money
@@ -59,11 +59,8 @@ _DISPUTE = """
 INSERT INTO disputes (id, payment_id, gateway_reference, state, amount, reason, create_time, update_time)
 VALUES (CAST(%(id)s AS uuid), CAST(%(payment_id)s AS uuid), %(reference)s, %(state)s, %(amount)s, %(reason)s,
         %(create_time)s, %(update_time)s)
-ON CONFLICT (payment_id, gateway_reference) DO UPDATE
-SET state = CASE WHEN array_position(ARRAY['OPEN', 'WON', 'LOST'], excluded.state)
-                    >= array_position(ARRAY['OPEN', 'WON', 'LOST'], disputes.state)
-                 THEN excluded.state ELSE disputes.state END,
-    amount = excluded.amount, reason = excluded.reason, update_time = excluded.update_time
+ON CONFLICT (id) DO UPDATE
+SET state = excluded.state, amount = excluded.amount, reason = excluded.reason, update_time = excluded.update_time
 """
 _DISPUTES = """
 SELECT d.id::text, d.payment_id::text, d.gateway_reference, d.state, d.amount, p.currency_code, d.reason,
@@ -176,18 +173,22 @@ class PaymentStore:
             values = {**filters, "after": after, "limit": limit}
             return await rows.payments(connection, where(_PAGE, values) + _NEWEST, values)
 
-    async def disputes(
-        self, payment_id: str | None, after: str | None, limit: int, reference: str | None = None
-    ) -> list[Dispute]:
+    async def change_dispute(
+        self, payment_id: str, reference: str, decide: Callable[[Payment, Dispute | None], Change | None]
+    ) -> Payment:
+        """Commit what `decide` makes of the payment and its dispute of that reference, under the payment's lock."""
+        async with self._database.transaction() as connection:
+            payment = await rows.locked(connection, payment_id)
+            values = {"payment_id": payment_id, "reference": reference, "after": None, "limit": 1}
+            # Read only now: who comes second finds what the first has stored, and tells of that.
+            known = [_dispute_of(row) for row in await connection.rows(_DISPUTES, values)]
+            change = decide(payment, known[0] if known else None)
+            return payment if change is None else await _save(connection, change)
+
+    async def disputes(self, payment_id: str | None, after: str | None, limit: int) -> list[Dispute]:
         """Read disputes, newest first."""
-        values = {"payment_id": payment_id, "after": after, "limit": limit, "reference": reference}
-        return [
-            Dispute(
-                row.id, row.payment_id, row.gateway_reference, DisputeState(row.state),
-                Money(row.currency_code, row.amount), row.reason, row.create_time, row.update_time,
-            )
-            for row in await self._database.rows(_DISPUTES, values)
-        ]  # fmt: skip
+        values = {"payment_id": payment_id, "reference": None, "after": after, "limit": limit}
+        return [_dispute_of(row) for row in await self._database.rows(_DISPUTES, values)]
 
     async def open_operation(self, payment_id: str, kind: Kind, request_id: str | None, decide: Decide) -> Operation:
         """Commit an operation that `decide` allows; or find the one of the same request id, open or done."""
@@ -322,6 +323,13 @@ def _entry(entry: LedgerEntry) -> dict[str, Any]:
         "reference": entry.reference,
         "operation_id": entry.operation_id,
     }
+
+
+def _dispute_of(row: Row) -> Dispute:
+    return Dispute(
+        row.id, row.payment_id, row.gateway_reference, DisputeState(row.state),
+        Money(row.currency_code, row.amount), row.reason, row.create_time, row.update_time,
+    )  # fmt: skip
 
 
 def _dispute(dispute: Dispute) -> dict[str, Any]:

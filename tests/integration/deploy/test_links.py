@@ -12,8 +12,8 @@ import valkey
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from deploy.native import certificates, secrets
-from deploy.native.provision import connect, kafka_access, kafka_clients, postgres
+from deploy.native import certificates, connect_api, secrets
+from deploy.native.provision import kafka_access, kafka_clients, postgres
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import app_role
 from mesh.blocking_queries import agent_of
@@ -210,7 +210,7 @@ def test_connect_shows_its_connectors_to_the_operators_certificate_only(
     stack: Runtime, stranger: certificates.Certificates
 ) -> None:
     """Not in plaintext, not without a certificate, not to one of another authority."""
-    with connect.client(stack) as operator:
+    with connect_api.client(stack) as operator:
         address = str(operator.base_url.join("/connectors"))
         assert operator.get("/connectors").is_success
     trusted = certificates.data_authority(stack)
@@ -223,7 +223,7 @@ def test_connect_shows_its_connectors_to_the_operators_certificate_only(
 
 def test_our_tools_speak_to_this_installs_connect_only(stack: Runtime, stranger: certificates.Certificates) -> None:
     """One that another authority signed for is not told what connects to the databases."""
-    with connect.client(stack) as operator:
+    with connect_api.client(stack) as operator:
         address = str(operator.base_url.join("/connectors"))
     context = certificates.verified(stranger.data_authority.certificate, certificates.operator(stack))
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):

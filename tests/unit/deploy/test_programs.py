@@ -15,8 +15,8 @@ from deploy.native.runtime import Runtime
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NAMES = (
-    "postgres", "kafka", "consul", "valkey", "mail", "connect", "control-plane-0", "control-plane-1",
-    "edge-identity", "auth", "product", "inventory", "payment", "order", "notification", "edge",
+    "postgres", "kafka", "consul", "valkey", "mail", "connect", "connect-watchdog", "control-plane-0",
+    "control-plane-1", "edge-identity", "auth", "product", "inventory", "payment", "order", "notification", "edge",
 )  # fmt: skip
 
 

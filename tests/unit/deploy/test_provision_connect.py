@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.native.provision.connect import connector_names, credentials_directory, has_failed, render, render_table
+from deploy.native.provision.connect import connector_names, credentials_directory, render, render_table
 from tests.unit.deploy.provision_examples import CHECKOUT, runtime_in, secrets_of
 
 SERVICES = ("auth", "product", "inventory", "payment", "order", "notification")
@@ -79,17 +79,3 @@ def test_a_table_has_a_connector_beside_that_of_the_events(tmp_path: Path) -> No
     assert (
         f"CREATE PUBLICATION inventory_stock FOR TABLE {rendered['table.include.list'].removeprefix('public.')}" in made
     )
-
-
-@pytest.mark.parametrize(
-    ("connector", "task", "failed"),
-    [
-        ("RUNNING", "FAILED", True),
-        ("FAILED", "RUNNING", True),
-        ("RUNNING", "RUNNING", False),
-        ("PAUSED", "PAUSED", False),
-    ],
-)
-def test_a_failed_task_fails_a_running_connector(connector: str, task: str, failed: bool) -> None:  # noqa: FBT001 - a column of the table
-    """Connect says RUNNING of a connector whose only task has stopped."""
-    assert has_failed({"connector": {"state": connector}, "tasks": [{"state": task}]}) is failed

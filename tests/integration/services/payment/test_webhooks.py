@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from mesh import errors
+from ordermesh.payment.v1.payment_events_pb2 import PaymentDisputed
 from services.common.database import Database
 from services.common.ids import new_id
 from services.common.money import Money
 from services.payment.adapters.standard_webhooks import SandboxNotifications, signature
-from services.payment.domain.payment import Kind, Payment, State
+from services.payment.domain.facts import Disputed, Subject
+from services.payment.domain.payment import DisputeState, Kind, Payment, State
 from services.payment.store import PaymentStore, WebhookStore
 from services.payment.store.deliveries import DeliveryState
 from services.payment.webhooks import Webhooks
@@ -242,6 +244,18 @@ async def test_a_dispute_ends_the_same_in_whatever_order_it_is_told(
     (dispute,) = await store.disputes(payment.id, None, 10)
     assert (dispute.state, dispute.amount, dispute.reason) == ("WON", Money("EUR", 200), "fraud")
     assert set(await line.states()) == {DeliveryState.PROCESSED}
+
+
+async def test_instances_that_hear_of_a_dispute_at_once_tell_of_the_one_that_is_stored(
+    desk: Desk, database: Database, store: PaymentStore
+) -> None:
+    """Whoever reads an event finds its dispute by the id in it; and what is known already makes no second event."""
+    payment, _ = await captured(desk)
+    fact = Disputed(Subject(payment.id), "dp_1", DisputeState.OPEN, Money("EUR", 200), "fraud")
+    await asyncio.gather(*(desk.bookkeeper.note("sandbox", fact) for _ in range(6)))
+    (stored,) = await store.disputes(payment.id, None, 10)
+    told = await database.rows("SELECT payload FROM events WHERE type LIKE '%%PaymentDisputed'")
+    assert [PaymentDisputed.FromString(row.payload).dispute.id for row in told] == [stored.id]
 
 
 async def test_what_is_nothing_to_us_is_ignored_and_forgotten(line: Line) -> None:
