@@ -75,6 +75,7 @@ lint: proto xds ## ruff, mypy --strict, import walls, dependencies, buf, no mach
 	$(PYTHON) tools/check_committed.py
 	$(PYTHON) tools/order_states.py --check
 	$(PYTHON) tools/permissions.py --check
+	$(PYTHON) tools/settings.py --check
 	$(MAKE) edge-config A=--validate
 
 .PHONY: test-unit
@@ -97,10 +98,11 @@ soak: proto xds ## Shopping while programs die at random, then the audit: make s
 	ORDERMESH_SOAK_MINUTES=$(m) ORDERMESH_SOAK_SEED=$(seed) $(PYTHON) -m pytest tests/chaos/soak $(A)
 
 .PHONY: docs
-docs: proto xds ## Write the contract reference and the event catalogue into build/docs/, draw the states of an order, say who may call what
+docs: proto xds ## Write what is made of docs/ (states, permissions, settings), and the reference of contracts and events into build/docs/
 	@$(PYTHON) tools/contract_reference.py build/docs
 	@$(PYTHON) tools/order_states.py
 	@$(PYTHON) tools/permissions.py
+	@$(PYTHON) tools/settings.py
 
 .PHONY: clean
 clean: ## Remove generated files; the cache and the runtime state stay

@@ -21,8 +21,9 @@ from ordermesh.product.v1 import product_pb2, product_service_pb2
 from tests.integration.gateway.backend import Backend
 
 BUSY = "busy"
-# A call of which most is waiting, for a database say, and some is work, of which only one is done at a time.
-BUSY_WORK_S, BUSY_WAIT_S = 0.004, 0.15
+# A call of which most is waiting, for a database say, and some is work, of which only one is done at a time: so much
+# that it is the service which is full at four times its load, and not the machine.
+BUSY_WORK_S, BUSY_WAIT_S = 0.010, 0.15
 LINES = 5
 
 

@@ -15,6 +15,7 @@ from mesh.headers import EDGE
 
 START = "start the stack with: make up"
 CREDENTIALS = "credentials.json"
+NEEDED = {"edge_http", "kafka_client", "admin_email", "admin_password"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,18 @@ class Stack:
     @classmethod
     def find(cls, runtime: Runtime) -> "Stack":
         """Ask the supervisor what runs. Raises BenchError unless everything does."""
-        found = credentials(runtime.root)
+        found = _credentials(runtime.root)
         kept = secrets.ensure(runtime.root, runtime.topology.services)
+        pids = _pids(Supervisor(runtime, kept))
+        if missing := sorted(NEEDED - found.keys()):
+            raise BenchError(f"{CREDENTIALS} has no {', '.join(missing)}: it is another version's; {START}")
         return cls(
             runtime=runtime,
             edge=found["edge_http"],
             kafka=found["kafka_client"],
             admin_email=found["admin_email"],
             admin_password=found["admin_password"],
-            pids=_pids(Supervisor(runtime, kept)),
+            pids=pids,
         )
 
     @property
@@ -63,7 +67,7 @@ class Stack:
         return f"127.0.0.1:{self.runtime.port(service, 'grpc')}"
 
 
-def credentials(root: Path) -> dict[str, str]:
+def _credentials(root: Path) -> dict[str, str]:
     """Read what `make up` wrote. Raises BenchError when it never did."""
     path = root / CREDENTIALS
     if not path.is_file():

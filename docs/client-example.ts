@@ -18,7 +18,7 @@ accessToken = login.data.accessToken;
 
 const found = await api.GET("/api/v1/products", { params: { query: { query: QUERY } } });
 if (found.error) stop(found.error);
-const sku = found.data.products?.[0]?.variants?.[0]?.sku;
+const sku = found.data.products[0]?.variants[0]?.sku;
 if (!sku) throw new Error(`there is no ${QUERY}`);
 
 // Sent again with the same key, it is the same order: nothing is bought twice when an answer got lost.
@@ -36,10 +36,10 @@ const [placed, again] = [await place(1), await place(1)];
 if (placed.error) stop(placed.error);
 if (again.error) stop(again.error);
 
-const order = await api.GET("/api/v1/orders/{id}", { params: { path: { id: placed.data.id ?? "" } } });
+const order = await api.GET("/api/v1/orders/{id}", { params: { path: { id: placed.data.id } } });
 if (order.error) stop(order.error);
 console.log(`${again.data.id} is ${order.data.id}`);
-console.log(`${order.data.state}: ${order.data.lines?.map((line) => `${line.quantity} x ${line.sku}`).join(", ")}`);
+console.log(`${order.data.state}: ${order.data.lines.map((line) => `${line.quantity} x ${line.sku}`).join(", ")}`);
 
 const refused = await place(0);
 console.log(`${refused.error?.reason}: ${refused.error?.errors?.map((each) => each.field).join(", ")}`);

@@ -15,7 +15,8 @@ from gateway.conditions import has_tag
 from gateway.envoy import Json
 from gateway.examples import example_of, value_of
 from gateway.openapi_errors import PROBLEM, responses, responses_of, schema
-from gateway.schemas import Messages, constrain, constrain_all, is_required
+from gateway.replies import example_of_reply
+from gateway.schemas import Messages, constrain, constrain_all, is_required, require_printed
 from mesh.contract import DESCRIPTORS, AccessKind, Contract, Idempotency, MethodPolicy, RateClass
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -61,7 +62,7 @@ IDEMPOTENCY_KEY: Json = {
 IF_MATCH: Json = {
     "name": "If-Match",
     "in": "header",
-    "description": "The `etag` that it must still have, in quotes; the same as `etag` in the body.",
+    "description": "The `etag` that it must still have, in quotes; the same as the field `etag`.",
     "schema": {"type": "string", "maxLength": 66},
 }
 
@@ -88,6 +89,8 @@ def describe(contract: Contract, *, generator: Path, descriptors: Path = DESCRIP
     for name, example in EXAMPLES.items():
         components["schemas"][name]["example"] = example
     constrain_all(components["schemas"], messages)
+    described = [method.full_name for method in contract.methods if method.bindings]
+    require_printed(components["schemas"], messages.only_in_replies(described))
     components["responses"] = responses()
     components["securitySchemes"] = {TOKEN: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}} | {
         openapi_oauth.CLIENT: openapi_oauth.SCHEME
@@ -139,12 +142,15 @@ def _tell(operation: Json, policy: MethodPolicy, schemas: Json, messages: Messag
     changes = policy.idempotency is not Idempotency.SAFE
     if changes and "requestId" in body.get("properties", {}):
         _parameters(operation).append(IDEMPOTENCY_KEY)
-    has_etag = changes and "etag" in body.get("properties", {})
+    named = {*body.get("properties", {}), *(each["name"] for each in operation.get("parameters", []))}
+    has_etag = changes and "etag" in named
     if has_etag:
         _parameters(operation).append(IF_MATCH)
     if not changes and (policy.cache_ttl or has_tag(policy, messages)):
         _parameters(operation).append(IF_NONE_MATCH)
         operation["responses"] |= {"200": operation["responses"]["200"] | TAGGED, "304": NOT_MODIFIED}
+    if example := example_of_reply(messages.reply_of(policy.full_name)):
+        operation["responses"]["200"]["content"][MEDIA_TYPE]["example"] = example
     if policy.server_streaming:
         operation["responses"]["200"] = _stream(operation["responses"]["200"])
     has_body = "requestBody" in operation

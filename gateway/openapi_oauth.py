@@ -44,6 +44,15 @@ EXAMPLES: dict[str, Json] = {
     "Revoke": {"token": "eyJ…"},
     "Introspect": {"token": "eyJ…"},
 }
+REPLIES: dict[str, Json] = {
+    "Token": {
+        "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ3YXJlaG91c2UifQ.c2lnbmF0dXJl",
+        "token_type": "Bearer",
+        "expires_in": 900,
+        "scope": "inventory.read orders.ship",
+    },
+    "Introspect": {"active": True, "scope": "inventory.read orders.ship", "client_id": "warehouse", "exp": 1777637700},
+}
 _ERROR: Json = {
     "type": "object",
     "description": "An error of RFC 6749, section 5.2.",
@@ -60,9 +69,10 @@ def rewrite(operation: Json, method: str) -> None:
     reply = {"type": "object", "properties": told, "additionalProperties": True, "required": always}
     if not always:
         del reply["required"]
+    example = {"example": REPLIES[method]} if method in REPLIES else {}
     operation["security"] = [{CLIENT: []}, {}]
     operation["responses"] = {
-        "200": {"description": "Done.", "content": {JSON: {"schema": reply}}},
+        "200": {"description": "Done.", "content": {JSON: {"schema": reply} | example}},
         "400": _error("The request is wrong, or the grant or the scope is."),
         "401": _error("The client did not prove who it is."),
         "default": _error("Refused on the way."),

@@ -1,6 +1,9 @@
-"""What the contracts' rules (buf.validate) ask of fields, in words of JSON Schema. The generator leaves them out."""
+"""What the contracts say of fields, in words of JSON Schema: rules (buf.validate), and what replies always have.
 
-from collections.abc import Iterator
+The generator leaves both out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,15 @@ class Messages:
         found: Descriptor = self._pool.FindServiceByName(service).methods_by_name[name].output_type
         return found
 
+    def only_in_replies(self, methods: Iterable[str]) -> dict[str, Descriptor]:
+        """Give those of ours that replies of the methods hold and requests never do, by the names of their schemas."""
+        asked: set[str] = set()
+        told: set[str] = set()
+        for method in methods:
+            _collect(self.request_of(method), asked)
+            _collect(self.reply_of(method), told)
+        return {name: each for name, each in self.by_name().items() if each.full_name in told - asked}
+
     def by_name(self) -> dict[str, Descriptor]:
         """Give all of ours by the short names that schemas have."""
         ours = (file for file in self._files if file.package.startswith("ordermesh."))
@@ -80,6 +92,24 @@ def constrain_all(schemas: Json, messages: Messages) -> None:
         for field in message.fields:
             if field.json_name in properties:
                 constrain(properties[field.json_name], field)
+
+
+def require_printed(schemas: Json, messages: Mapping[str, Descriptor]) -> None:
+    """Mark in the schemas of replies what the edge writes also when it is empty: all but what has presence."""
+    for name, message in messages.items():
+        properties = schemas.get(name, {}).get("properties", {})
+        printed = [field.json_name for field in message.fields if not field.has_presence]
+        if required := [each for each in printed if each in properties]:
+            schemas[name]["required"] = required
+
+
+def _collect(message: Descriptor, found: set[str]) -> None:
+    """Add the names of a message and of all that it may hold."""
+    if message.full_name not in found:
+        found.add(message.full_name)
+        for field in message.fields:
+            if field.message_type is not None:
+                _collect(field.message_type, found)
 
 
 def _constrain(schema: Json, rules: validate_pb2.FieldRules) -> None:

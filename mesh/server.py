@@ -1,9 +1,10 @@
 """A process of the mesh from start to end: `run(name, build)` is all that a service's __main__ calls."""
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import prometheus_client
 import uvloop
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from pydantic import ValidationError
 
 from mesh import introspection
 from mesh.client import Clients
@@ -24,7 +26,7 @@ from mesh.introspection import Introspection
 from mesh.peers import CertifiedPeers
 from mesh.registry import Registry
 from mesh.runtime_settings import Flag, RuntimeSettings, V
-from mesh.settings import MeshSettings
+from mesh.settings import MeshSettings, explain
 from mesh.telemetry import configure_logging, get_logger
 from mesh.tracing import client_interceptors, configure_tracing, sample, server_interceptors
 from mesh.workers import Worker, finish, keep_running
@@ -110,7 +112,18 @@ Build = Callable[[Application], Awaitable[None]]
 
 def run(name: str, build: Build) -> None:
     """Run the service until SIGTERM or SIGINT; then leave Consul, finish what is being answered, and end."""
-    uvloop.run(_run(MeshSettings(service=name), build))
+    with _settings_explained():
+        settings = MeshSettings(service=name)
+    uvloop.run(_run(settings, build))
+
+
+@contextlib.contextmanager
+def _settings_explained() -> Iterator[None]:
+    """End the process over settings that are wrong with one line for each, which the end of its log then shows."""
+    try:
+        yield
+    except ValidationError as refused:
+        raise SystemExit(explain(refused)) from None
 
 
 async def _run(settings: MeshSettings, build: Build) -> None:
@@ -127,7 +140,8 @@ async def _run(settings: MeshSettings, build: Build) -> None:
         stack.push_async_callback(clients.close)
         runtime = RuntimeSettings(settings, lambda ratio: sample(tracing, ratio))
         application = Application(settings, contract, clients, runtime, stack)
-        await build(application)
+        with _settings_explained():
+            await build(application)
         intentions = Intentions()
         application.add_check("intentions", intentions.check)
         application.background("intentions", lambda stop: intentions.keep(settings, stop))

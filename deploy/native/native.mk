@@ -3,8 +3,8 @@
 NATIVE := $(PYTHON) -m deploy.native
 
 .PHONY: up
-up: proto xds ## Install, start and provision everything, then place an order
-	@$(NATIVE) up
+up: proto xds ## Install, start and provision everything, then place an order (A=--no-demo: no order)
+	@$(NATIVE) up $(A)
 
 .PHONY: down
 down: venv ## Stop everything; the data stays in .run

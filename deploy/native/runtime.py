@@ -163,6 +163,10 @@ class Runtime:
         """Name the file with a process's settings, read by it through ORDERMESH_ENV_FILE."""
         return self.root / "env" / f"{name}.env"
 
+    def own_settings(self, name: str) -> Path:
+        """Name the file in which whoever runs the stack sets what a process is told differently; it may be absent."""
+        return self.root / "settings" / f"{name}.env"
+
     def identity(self, process: str) -> Path:
         """Name the folder in which a process keeps its certificate; no two share one."""
         return self.root / "identity" / process

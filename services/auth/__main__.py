@@ -2,7 +2,7 @@
 
 import asyncio
 import warnings
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from joserfc.errors import SecurityWarning
 
@@ -58,13 +58,9 @@ from services.auth.store import (
 from services.auth.throttle import Throttle
 from services.auth.tokens import TokenIssuer
 from services.auth.upkeep import Upkeep
+from services.common.clock import now
 from services.common.database import Database
 from services.common.ids import new_id
-
-
-def now() -> datetime:
-    """Return the time in UTC."""
-    return datetime.now(UTC)
 
 
 async def build(app: server.Application) -> None:

@@ -24,13 +24,13 @@ class Roles:
         return await self._store.add(name, description, permissions)
 
     async def update(
-        self, name: str, description: str, permissions: Sequence[str], held: AbstractSet[str]
+        self, name: str, description: str, permissions: Sequence[str], held: AbstractSet[str], etag: str = ""
     ) -> RoleDefinition:
-        """Give a role another description and other permissions."""
+        """Give a role another description and other permissions; where `etag` is given, if that is still its own."""
         require_known(permissions, self._known)
         require_held(permissions, held)
-        return await self._store.update(name, description, permissions, held)
+        return await self._store.update(name, description, permissions, held, etag)
 
-    async def delete(self, name: str, held: AbstractSet[str]) -> None:
-        """Delete a role that nobody has."""
-        await self._store.delete(name, held)
+    async def delete(self, name: str, held: AbstractSet[str], etag: str = "") -> None:
+        """Delete a role that nobody has; `etag` as above."""
+        await self._store.delete(name, held, etag)

@@ -78,31 +78,31 @@ class ServiceAccounts:
         )
         return Told(await self._store.add(account, held), told)
 
-    async def update(
+    async def update(  # noqa: PLR0913, PLR0917 - what the contract has
         self,
         account_id: str,
         display_name: str,
         roles: Sequence[str],
         permissions: Sequence[str],
         held: AbstractSet[str],
+        etag: str = "",
     ) -> ServiceAccount:
-        """Give an account another name, other roles and other permissions."""
+        """Give an account another name, other roles and other permissions; if `etag`, where given, is still its own."""
         require_known(permissions, self._known)
 
         async def change(_: Connection, before: ServiceAccount) -> Changed:
-            after = replace(
-                before,
-                display_name=display_name,
-                roles=tuple(sorted(roles)),
-                permissions=tuple(sorted(permissions)),
-                version=before.version + 1,
+            wanted = replace(
+                before, display_name=display_name, roles=tuple(sorted(roles)), permissions=tuple(sorted(permissions))
             )
+            if wanted == before:
+                return before, None
+            after = replace(wanted, version=before.version + 1)
             return after, events.service_account_updated(after)
 
-        return await self._store.change(account_id, held, change)
+        return await self._store.change(account_id, held, change, etag)
 
-    async def rotate(self, account_id: str, overlap: timedelta | None, held: AbstractSet[str]) -> Told:
-        """Make another secret; the one before stays good for the overlap."""
+    async def rotate(self, account_id: str, overlap: timedelta | None, held: AbstractSet[str], etag: str = "") -> Told:
+        """Make another secret; the one before stays good for the overlap. `etag` as above."""
         now = self._clock()
         told, secret = new_secret(self._new_id(), now)
         expire_time = now + (DEFAULT_OVERLAP if overlap is None else overlap)
@@ -111,10 +111,10 @@ class ServiceAccounts:
             after = await self._store.replace_secret(connection, before, secret, expire_time)
             return after, events.service_account_secret_rotated(after, secret.id, expire_time)
 
-        return Told(await self._store.change(account_id, held, change), told)
+        return Told(await self._store.change(account_id, held, change, etag), told)
 
-    async def lock(self, account_id: str, held: AbstractSet[str], *, out: bool) -> ServiceAccount:
-        """Lock an account out, or let it in again; nothing when it is so already."""
+    async def lock(self, account_id: str, held: AbstractSet[str], etag: str = "", *, out: bool) -> ServiceAccount:
+        """Lock an account out, or let it in again; nothing when it is so already. `etag` as above."""
 
         async def change(_: Connection, before: ServiceAccount) -> Changed:
             if (before.disable_time is not None) == out:
@@ -122,11 +122,11 @@ class ServiceAccounts:
             after = replace(before, disable_time=self._clock() if out else None, version=before.version + 1)
             return after, events.service_account_locked(after)
 
-        return await self._store.change(account_id, held, change)
+        return await self._store.change(account_id, held, change, etag)
 
-    async def delete(self, account_id: str, held: AbstractSet[str]) -> None:
-        """Delete an account for good."""
-        await self._store.delete(account_id, held)
+    async def delete(self, account_id: str, held: AbstractSet[str], etag: str = "") -> None:
+        """Delete an account for good; `etag` as above."""
+        await self._store.delete(account_id, held, etag)
 
     async def proved(self, client_id: str, client_secret: str) -> Proof | None:
         """Return the account if the secret is one of its good ones; why not is for the log and the event only."""

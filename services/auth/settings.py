@@ -16,7 +16,7 @@ class AuthSettings(ServiceSettings):
     issuer: str = Field(min_length=1, description="`iss` of every token")
     audience: str = Field(min_length=1, description="`aud` of every token")
     admin_email: str = Field(min_length=3, description="who is made an admin at the first start")
-    admin_password: SecretStr
+    admin_password: SecretStr = Field(description="of that admin; a later change of it changes nothing")
     key_encryption_key: SecretStr = Field(description="256 bits in base64; seals the signing keys in the database")
     previous_key_encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="those that sealed before, commas between; what they sealed is sealed anew"
@@ -25,7 +25,7 @@ class AuthSettings(ServiceSettings):
         description="name:key,… of 256 bits in base64; the first seals personal data in the database, all open it"
     )
     digest_key: SecretStr = Field(description="256 bits in base64; finds users by email without keeping it in clear")
-    token_lifetime_seconds: float = Field(default=900, gt=0)
+    token_lifetime_seconds: float = Field(default=900, gt=0, description="how long an access token holds")
     session_idle_seconds: float = Field(default=30 * 86400, gt=0, description="a session ends without a refresh")
     session_lifetime_seconds: float = Field(default=90 * 86400, gt=0, description="a session ends in any case")
     refresh_grace_seconds: float = Field(

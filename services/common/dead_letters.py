@@ -15,10 +15,12 @@ import argparse
 import asyncio
 import os
 import sys
+from typing import ClassVar
 
 from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import DecodeError
+from pydantic_settings import SettingsConfigDict
 
 from mesh import errors
 from mesh.contract import DESCRIPTORS
@@ -29,6 +31,12 @@ from services.common.received import Record, UndecodableError, event_in
 from services.common.settings import ServiceSettings
 
 _ERROR_WIDTH = 70
+
+
+class AnyServiceSettings(ServiceSettings):
+    """What this needs of a service's settings, whichever service it is: its further ones are not ours to judge."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(extra="ignore")
 
 
 class Desk:
@@ -96,7 +104,7 @@ def main() -> int:
 
 
 async def _run(service: str, arguments: argparse.Namespace) -> None:
-    settings = ServiceSettings(service=service)
+    settings = AnyServiceSettings(service=service)
     async with Database.open(settings) as database:
         desk = Desk(ParkedEvents(database, service), DeadLetterTopic(settings, service))
         # The parser lets through no command that Desk doesn't have.

@@ -1,11 +1,12 @@
 """Wires the notification service and runs it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from mesh import server
 from ordermesh.auth.v1 import account_service_pb2_grpc as account_grpc
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from ordermesh.notification.v1 import notification_service_pb2_grpc as notification_grpc
+from services.common.clock import now
 from services.common.consumer import Consumer
 from services.common.database import Database
 from services.notification.adapters.accounts import Accounts
@@ -19,11 +20,6 @@ from services.notification.settings import NotificationSettings
 from services.notification.store import NotificationStore
 
 GROUP = "notification"
-
-
-def now() -> datetime:
-    """Return the time in UTC; PostgreSQL keeps its microseconds."""
-    return datetime.now(UTC)
 
 
 async def build(app: server.Application) -> None:

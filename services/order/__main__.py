@@ -1,6 +1,6 @@
 """Wires the order service and runs it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
 
 from mesh import server
@@ -8,6 +8,7 @@ from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from ordermesh.order.v1 import order_service_pb2_grpc as order_grpc
 from ordermesh.payment.v1 import payment_service_pb2_grpc as payment_grpc
 from ordermesh.product.v1 import product_service_pb2_grpc as product_grpc
+from services.common.clock import now
 from services.common.database import Database
 from services.common.ids import new_id
 from services.order.adapters.catalogue import ProductCatalogue
@@ -25,11 +26,6 @@ from services.order.settings import OrderSettings
 from services.order.store import NoteStore, OrderStore
 from services.order.stuck import StuckOrders
 from services.order.watching import Watching
-
-
-def now() -> datetime:
-    """Return the time in UTC; PostgreSQL keeps its microseconds."""
-    return datetime.now(UTC)
 
 
 async def build(app: server.Application) -> None:

@@ -1,6 +1,6 @@
 """Wires the payment service and runs it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from mesh import server
@@ -8,6 +8,7 @@ from ordermesh.payment.v1 import dispute_service_pb2_grpc as dispute_grpc
 from ordermesh.payment.v1 import payment_service_pb2_grpc as payment_grpc
 from ordermesh.payment.v1 import reconciliation_service_pb2_grpc as reconciliation_grpc
 from ordermesh.payment.v1 import webhook_service_pb2_grpc as webhook_grpc
+from services.common.clock import now
 from services.common.database import Database
 from services.common.ids import new_id
 from services.payment.cashier import Cashier
@@ -22,11 +23,6 @@ from services.payment.store import PaymentStore, SandboxAccounts, SettlementStor
 from services.payment.webhooks import Webhooks
 
 PACKAGE = "ordermesh.payment.v1"
-
-
-def now() -> datetime:
-    """Return the time in UTC; PostgreSQL keeps its microseconds."""
-    return datetime.now(UTC)
 
 
 async def build(app: server.Application) -> None:

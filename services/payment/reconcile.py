@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mesh import context, errors
+from services.common.clock import now
 from services.common.database import Database
 from services.payment.gateways import adapters
 from services.payment.reconciliation import Period, Reconciler
@@ -78,7 +79,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     with context.background(actor=f"operator:{getpass.getuser()}"):
         async with Database.open(settings) as database, adapters(settings, SandboxAccounts(database)) as adapted:
             store = SettlementStore(database)
-            reconciler = Reconciler(store, adapted.books, lambda: datetime.now(UTC))
+            reconciler = Reconciler(store, adapted.books, now)
             return await COMMANDS[arguments.command](reconciler, store, arguments)
 
 

@@ -29,7 +29,11 @@ class PaymentSettings(ServiceSettings):
     """whsec_ and base64 (Standard Webhooks); without it the sandbox's notifications are off."""
 
     stripe_api_key: SecretStr | None = None
+    """Turns Stripe on; payment_routes says what it gets."""
+
     stripe_webhook_secret: SecretStr | None = None
+    """Verifies what Stripe posts; without it that is refused."""
+
     stripe_multicapture: bool = False
     """Whether the account may capture a payment several times; by default Stripe takes money of a hold once."""
 
@@ -37,8 +41,14 @@ class PaymentSettings(ServiceSettings):
     """Another address than Stripe's own, as of its mock."""
 
     adyen_api_key: SecretStr | None = None
+    """Turns Adyen on, together with the account; payment_routes says what it gets."""
+
     adyen_merchant_account: str = ""
+    """The account at Adyen that money goes to."""
+
     adyen_hmac_key: SecretStr | None = None
+    """Verifies what Adyen posts; without it that is refused."""
+
     adyen_live_prefix: str | None = None
     """Of the live endpoints; without it payments go to Adyen's test platform."""
 

@@ -1,21 +1,15 @@
 """Wires the product service and runs it."""
 
-from datetime import UTC, datetime
-
 from mesh import server
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from ordermesh.product.v1 import product_service_pb2_grpc as product_grpc
+from services.common.clock import now
 from services.common.database import Database
 from services.common.ids import new_id
 from services.product.adapters.stock import InventoryService
 from services.product.service import ProductService
 from services.product.settings import ProductSettings
 from services.product.store import ProductStore
-
-
-def now() -> datetime:
-    """Return the time in UTC."""
-    return datetime.now(UTC)
 
 
 async def build(app: server.Application) -> None:

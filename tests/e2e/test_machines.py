@@ -1,6 +1,7 @@
 """Programs and admins through the edge: service accounts, OAuth 2, roles, and users who are locked out."""
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,24 @@ def test_a_role_is_given_and_holds_from_the_next_token(shop: Shop, customer: Cli
     assert (used.status_code, reason_of(used)) == (400, "ROLE_IN_USE")
     shop.admin.post(f"{USERS}/{user_id}:setRoles", {"roles": ["customer"]})
     assert shop.admin.http.delete(f"{ROLES}/{name}").status_code == 200
+
+
+def test_of_two_admins_who_read_a_role_the_slower_is_told(shop: Shop) -> None:
+    """By the header or by the field; also who would delete it."""
+    name = f"packer-{uuid.uuid4().hex[:12]}"
+    path, read = f"{ROLES}/{name}", shop.admin.post(ROLES, {"name": name})["etag"]
+    change = {"description": "Packs", "permissions": ["orders.read"]}
+    quicker = shop.admin.http.patch(path, json=change, headers={"If-Match": f'"{read}"'})
+    assert (quicker.status_code, quicker.json()["permissions"]) == (200, ["orders.read"])
+    for late, status in (
+        (shop.admin.http.patch(path, json={"description": "Ships"}, headers={"If-Match": f'"{read}"'}), 412),
+        (shop.admin.http.patch(path, json={"description": "Ships", "etag": read}), 409),
+        (shop.admin.http.delete(path, params={"etag": read}), 409),
+    ):
+        assert (late.status_code, reason_of(late)) == (status, "ROLE_CHANGED")
+    now = shop.admin.get(path)
+    assert now == quicker.json()
+    assert shop.admin.http.delete(path, headers={"If-Match": f'"{now["etag"]}"'}).status_code == 200
 
 
 def test_a_user_who_is_locked_out_is_told_so_and_nobody_else_is(shop: Shop, customer: Client) -> None:

@@ -70,9 +70,10 @@ def make_all(components: Iterable[Component], cache: Path, report: Report) -> No
     with ThreadPoolExecutor(WORKERS) as pool:
         started = {pool.submit(make, component, cache, report): component for component in components}
         remind(started, report)
-    failures = [failure for future in started if (failure := future.exception())]
+    failures = {component: failure for future, component in started.items() if (failure := future.exception())}
     if failures:
-        raise InstallError("\n\n".join(map(str, failures))) from failures[0]
+        told = "\n\n".join(f"{component}: {failure}" for component, failure in failures.items())
+        raise InstallError(told) from next(iter(failures.values()))
 
 
 def make(component: Component, cache: Path, report: Report) -> None:
@@ -81,8 +82,8 @@ def make(component: Component, cache: Path, report: Report) -> None:
     report(f"{component}: {component.activity} …")
     try:
         folder.make(component.folder(cache), component.fill)
-    except BaseException:
-        report(f"{component}: failed")
+    except BaseException as failure:
+        report(f"{component}: failed, the others go on: {failure}")
         raise
     report(f"{component}: done in {time.monotonic() - began:.0f} s")
 

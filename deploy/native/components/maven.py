@@ -36,5 +36,7 @@ def unpack_postgres(pin: Pin, folder: Path) -> None:
     with zipfile.ZipFile(jar) as opened:
         (archive,) = (name for name in opened.namelist() if name.endswith(".txz"))
         with opened.open(archive) as packed, tarfile.open(fileobj=packed, mode="r:xz") as files:
-            files.extractall(folder, filter="data")
+            # Python before 3.11.4 knows no filters; extractall takes whatever is set here if it does.
+            files.extraction_filter = getattr(tarfile, "data_filter", None)
+            files.extractall(folder)  # noqa: S202 - the filter is the line above
     jar.unlink()

@@ -59,6 +59,7 @@ def private_files(runtime: Runtime) -> Iterator[Finding]:
         secrets.FILE_NAME,
         "credentials.json",
         "env/*.env",
+        "settings/*.env",
         "kafka/*.properties",
         "config/tls/*-key.pem",
         "config/kafka/*.p*",

@@ -23,8 +23,15 @@ KEYSTORE = "keystore.pem"
 LOGGING = "log4j2.xml"
 TEMPORARY = "tmp"
 COMPLETE = "meta.properties"
-# Without limits of their own, the JVM would take a quarter of the machine and as many threads as it has cores.
-SMALL = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-Djava.awt.headless=true")
+# Without limits of their own, the JVM would take a quarter of the machine and as many threads as it has cores. And its
+# second compiler takes half of the CPU in the first minutes under load, for code that is a fifth faster in the end.
+SMALL = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+)
 BROKER_MEMORY = ("-Xms128m", "-Xmx384m", "-XX:MaxMetaspaceSize=160m", "-XX:ReservedCodeCacheSize=64m")
 CONNECT_MEMORY = ("-Xms128m", "-Xmx256m", "-XX:MaxMetaspaceSize=192m", "-XX:ReservedCodeCacheSize=64m")
 

@@ -1,12 +1,16 @@
 """What each process of ours is started with: a 0600 environment file.
 
 A service that runs several instances shares one file; the supervisor tells each further instance its ports and where
-it keeps its identity.
+it keeps its identity. What an install sets by itself, `.run/settings/<name>.env`, is added at the end, and wins.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final
 
 from deploy.native import certificates, members, release, secrets
+from deploy.native.errors import ConfigurationError
 from deploy.native.programs import valkey
 from deploy.native.provision import kafka_clients, postgres
 from deploy.native.provision.summary import summary
@@ -18,6 +22,7 @@ HOST = "127.0.0.1"
 ADMIN_EMAIL = "admin@ordermesh.test"
 SENDER = "orders@ordermesh.test"
 PREFIX = "ORDERMESH_"
+SETTING: Final = re.compile(rf"{PREFIX}[A-Z][A-Z0-9_]*=")
 # An instance of auth hears of a key that another made within ten seconds.
 MARGIN_SECONDS = 15
 
@@ -26,9 +31,12 @@ def services(runtime: Runtime) -> str:
     """Write the settings of services, members, the control plane, operators, and what keeps the edge's identity."""
     kept = secrets.ensure(runtime.root, runtime.topology.services)
     changes = []
-    for name in (*runtime.topology.services, CONTROL_PLANE, EDGE, OPERATOR):
+    names = (*runtime.topology.services, CONTROL_PLANE, EDGE, OPERATOR)
+    guests = members.read(runtime.root)
+    _refuse_settings_of_others(runtime, (*names, *guests))
+    for name in names:
         changes += _write(runtime, name, settings_of(runtime, kept, name))
-    for name in members.read(runtime.root):
+    for name in guests:
         changes += member(runtime, name)
     return summary("services", changes)
 
@@ -131,9 +139,28 @@ def _key_publication_seconds() -> int:
     return 2 * edge.keys_seconds + edge.keys_timeout_seconds + edge.clock_skew_seconds + MARGIN_SECONDS
 
 
+def own(file: Path) -> str:
+    """Read what an install sets by itself, if it does; raise ConfigurationError for a line that sets nothing."""
+    if not file.exists():
+        return ""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if not (SETTING.match(line) or not line.strip() or line.startswith("#")):
+            raise ConfigurationError(
+                f"{file}:{number}: a line is {PREFIX}<NAME>=<value>; docs/settings.md has the names"
+            )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _refuse_settings_of_others(runtime: Runtime, names: Collection[str]) -> None:
+    for file in sorted(runtime.own_settings("").parent.glob("*.env")):
+        if file.stem not in names:
+            raise ConfigurationError(f"{file} is for no process of ours; there are: {', '.join(names)}")
+
+
 def _write(runtime: Runtime, name: str, settings: Mapping[str, object]) -> list[str]:
     path = runtime.env_file(name)
-    text = "".join(f"{PREFIX}{key}={value}\n" for key, value in settings.items())
+    text = "".join(f"{PREFIX}{key}={value}\n" for key, value in settings.items()) + own(runtime.own_settings(name))
     if path.exists() and path.read_text() == text:
         return []
     write_private(path, text)

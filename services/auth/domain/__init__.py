@@ -3,6 +3,7 @@
 from services.auth.domain.roles import (
     ADMIN,
     LastAdmin,
+    RoleChanged,
     RoleDefinition,
     RoleExists,
     RoleFixed,
@@ -28,6 +29,7 @@ __all__ = [
     "LastAdmin",
     "NoUser",
     "Role",
+    "RoleChanged",
     "RoleDefinition",
     "RoleExists",
     "RoleFixed",

@@ -24,6 +24,11 @@ class RoleDefinition:
     create_time: datetime
     update_time: datetime
 
+    @property
+    def etag(self) -> str:
+        """What a caller compares to know whether the role changed; another one of the same name has others."""
+        return f"{self.id}.{self.version}"
+
 
 def require_known(permissions: Sequence[str], known: AbstractSet[str]) -> None:
     """Raise InvalidArgument, naming each, for permissions that no contract has."""
@@ -85,6 +90,17 @@ class RoleFixed(errors.FailedPrecondition):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the role {name} comes with the system and stays as it is", reason="ROLE_FIXED")
+
+
+class RoleChanged(errors.Aborted):
+    """Somebody else changed the role since the caller read it: read it again and decide anew."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the role {name} has changed since it was read; get it again",
+            reason="ROLE_CHANGED",
+            metadata={"name": name},
+        )
 
 
 class RoleInUse(errors.FailedPrecondition):

@@ -51,6 +51,13 @@ class ServiceAccount:
     disable_time: datetime | None = None
     held: frozenset[str] = frozenset()
 
+    @property
+    def etag(self) -> str:
+        """What a caller compares to know whether the account changed; the version also counts tokens and failures."""
+        keys = tuple(secret.id for secret in self.secrets)
+        shown = repr((self.id, self.display_name, self.roles, self.permissions, keys, self.disable_time))
+        return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
 
 def new_secret(id_: str, now: datetime) -> tuple[str, Secret]:
     """Make a secret: what is told once, and what is kept."""
@@ -70,5 +77,16 @@ class ServiceAccountNotFound(errors.NotFound):
         super().__init__(
             f"there is no service account {account_id}",
             reason="SERVICE_ACCOUNT_NOT_FOUND",
+            metadata={"service_account_id": account_id},
+        )
+
+
+class ServiceAccountChanged(errors.Aborted):
+    """Somebody else changed the account since the caller read it: read it again and decide anew."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(
+            f"service account {account_id} has changed since it was read; get it again",
+            reason="SERVICE_ACCOUNT_CHANGED",
             metadata={"service_account_id": account_id},
         )

@@ -1,7 +1,8 @@
-"""Who is behind an admin's call: always somebody with a token, never a service for itself."""
+"""Who is behind an admin's call: always somebody with a token, never a service for itself; and on what it depends."""
 
 from mesh import context
 from services.auth.domain import NoUser
+from services.common.conditions import expected_etag
 
 
 def held() -> frozenset[str]:
@@ -10,3 +11,8 @@ def held() -> frozenset[str]:
     if not caller.user_id:
         raise NoUser
     return caller.permissions
+
+
+def expected(etag: str) -> str:
+    """Return the etag that must still hold, by the request's field or the header, or "" for any."""
+    return expected_etag(etag, context.current().if_match)

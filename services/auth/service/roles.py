@@ -4,7 +4,7 @@ from ordermesh.auth.v1 import role_service_pb2 as pb
 from ordermesh.auth.v1 import role_service_pb2_grpc
 from services.auth.domain import RoleDefinition
 from services.auth.roles import Roles
-from services.auth.service.caller import held
+from services.auth.service.caller import expected, held
 from services.auth.store import RoleStore
 from services.common import paging
 from services.common.protobuf import timestamp_to_proto
@@ -37,11 +37,12 @@ class RoleService(role_service_pb2_grpc.RoleServiceServicer):
 
     async def UpdateRole(self, request: pb.UpdateRoleRequest, _: object) -> pb.Role:
         """Change a role; see the contract."""
-        return _role(await self._roles.update(request.name, request.description, request.permissions, held()))
+        etag = expected(request.etag)
+        return _role(await self._roles.update(request.name, request.description, request.permissions, held(), etag))
 
     async def DeleteRole(self, request: pb.DeleteRoleRequest, _: object) -> pb.DeleteRoleResponse:
         """Delete a role; see the contract."""
-        await self._roles.delete(request.name, held())
+        await self._roles.delete(request.name, held(), expected(request.etag))
         return pb.DeleteRoleResponse()
 
 
@@ -53,4 +54,5 @@ def _role(role: RoleDefinition) -> pb.Role:
         built_in=role.built_in,
         create_time=timestamp_to_proto(role.create_time),
         update_time=timestamp_to_proto(role.update_time),
+        etag=role.etag,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from ordermesh.auth.v1 import service_account_service_pb2 as pb
 from ordermesh.auth.v1 import service_account_service_pb2_grpc
 from services.auth.domain.service_accounts import ServiceAccount
-from services.auth.service.caller import held
+from services.auth.service.caller import expected, held
 from services.auth.service_accounts import ServiceAccounts
 from services.auth.store import ServiceAccountStore
 from services.common import paging
@@ -46,33 +46,32 @@ class ServiceAccountService(service_account_service_pb2_grpc.ServiceAccountServi
 
     async def UpdateServiceAccount(self, request: pb.UpdateServiceAccountRequest, _: object) -> pb.ServiceAccount:
         """Change an account; see the contract."""
-        return self._account(
-            await self._accounts.update(request.id, request.display_name, request.roles, request.permissions, held())
-        )
+        etag, wanted = expected(request.etag), (request.display_name, request.roles, request.permissions)
+        return self._account(await self._accounts.update(request.id, *wanted, held(), etag))
 
     async def RotateServiceAccountSecret(
         self, request: pb.RotateServiceAccountSecretRequest, _: object
     ) -> pb.RotateServiceAccountSecretResponse:
         """Make another secret; see the contract."""
         overlap = request.overlap.ToTimedelta() if request.HasField("overlap") else None
-        told = await self._accounts.rotate(request.id, overlap, held())
+        told = await self._accounts.rotate(request.id, overlap, held(), expected(request.etag))
         return pb.RotateServiceAccountSecretResponse(
             service_account=self._account(told.account), client_secret=told.secret
         )
 
     async def DisableServiceAccount(self, request: pb.DisableServiceAccountRequest, _: object) -> pb.ServiceAccount:
         """Lock an account out; see the contract."""
-        return self._account(await self._accounts.lock(request.id, held(), out=True))
+        return self._account(await self._accounts.lock(request.id, held(), expected(request.etag), out=True))
 
     async def EnableServiceAccount(self, request: pb.EnableServiceAccountRequest, _: object) -> pb.ServiceAccount:
         """Let an account in again; see the contract."""
-        return self._account(await self._accounts.lock(request.id, held(), out=False))
+        return self._account(await self._accounts.lock(request.id, held(), expected(request.etag), out=False))
 
     async def DeleteServiceAccount(
         self, request: pb.DeleteServiceAccountRequest, _: object
     ) -> pb.DeleteServiceAccountResponse:
         """Delete an account; see the contract."""
-        await self._accounts.delete(request.id, held())
+        await self._accounts.delete(request.id, held(), expected(request.etag))
         return pb.DeleteServiceAccountResponse()
 
     def _account(self, account: ServiceAccount) -> pb.ServiceAccount:
@@ -94,4 +93,5 @@ class ServiceAccountService(service_account_service_pb2_grpc.ServiceAccountServi
             ],
             disable_time=timestamp_to_proto(account.disable_time) if account.disable_time else None,
             create_time=timestamp_to_proto(account.create_time),
+            etag=account.etag,
         )

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from services.auth import events as told
 from services.auth.domain import (
     ADMIN,
+    RoleChanged,
     RoleDefinition,
     RoleExists,
     RoleFixed,
@@ -72,14 +73,21 @@ class RoleStore:
         return role
 
     async def update(
-        self, name: str, description: str, permissions: Sequence[str], held: AbstractSet[str]
+        self, name: str, description: str, permissions: Sequence[str], held: AbstractSet[str], etag: str
     ) -> RoleDefinition:
-        """Commit a change and the event. Raises RoleNotFound, RoleFixed, and PermissionDenied for more than is held."""
+        """Commit a change and the event, if it is one.
+
+        Raises RoleNotFound, RoleFixed, RoleChanged unless `etag` is empty or still the role's, and PermissionDenied for
+        more than is held.
+        """
         async with self._database.transaction() as connection:
             before = await self._locked(connection, name)
             if name == ADMIN:
                 raise RoleFixed(name)
             require_held(before.permissions, held)
+            if (before.description, before.permissions) == (description, frozenset(permissions)):
+                return before
+            _require_unchanged(before, etag)
             await connection.execute(_UPDATE, {"name": name, "description": description})
             await connection.execute(_FORBID, {"name": name})
             await connection.execute(_PERMIT, {"name": name, "permissions": list(permissions)})
@@ -87,13 +95,14 @@ class RoleStore:
             await events.append(connection, told.role_updated(role))
         return role
 
-    async def delete(self, name: str, held: AbstractSet[str]) -> None:
-        """Commit that a role is gone. Raises RoleNotFound, RoleFixed, RoleInUse."""
+    async def delete(self, name: str, held: AbstractSet[str], etag: str) -> None:
+        """Commit that a role is gone. Raises RoleNotFound, RoleFixed, RoleInUse, and RoleChanged as above."""
         async with self._database.transaction() as connection:
             role = await self._locked(connection, name)
             require_held(role.permissions, held)
             if role.built_in:
                 raise RoleFixed(name)
+            _require_unchanged(role, etag)
             (used,) = await connection.row(_USED, {"name": name})
             if used:
                 raise RoleInUse(name)
@@ -112,6 +121,11 @@ async def permissions_of(connection: Connection, roles: Sequence[str]) -> frozen
     found = {row.name for row in await connection.rows(_GIVEN, {"roles": list(roles)})}
     require_exist(roles, found)
     return frozenset(row.permission for row in await connection.rows(_HELD, {"roles": list(roles)}))
+
+
+def _require_unchanged(role: RoleDefinition, etag: str) -> None:
+    if etag and etag != role.etag:
+        raise RoleChanged(role.name)
 
 
 def _role(row: Row) -> RoleDefinition:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.auth import events as told
 from services.auth.domain import require_held
-from services.auth.domain.service_accounts import Secret, ServiceAccount, ServiceAccountNotFound
+from services.auth.domain.service_accounts import Secret, ServiceAccount, ServiceAccountChanged, ServiceAccountNotFound
 from services.auth.store.roles import permissions_of
 from services.common import events
 from services.common.database import Connection, Database, Row
@@ -99,10 +99,11 @@ class ServiceAccountStore:
             rows = await connection.rows(_PAGE, {"after": after, "limit": limit})
             return await _with_secrets(connection, rows)
 
-    async def change(self, account_id: str, held: AbstractSet[str], change: Change) -> ServiceAccount:
+    async def change(self, account_id: str, held: AbstractSet[str], change: Change, etag: str) -> ServiceAccount:
         """Commit what `change` makes of an account that nobody else changes meanwhile, and its event if there is one.
 
-        Raises ServiceAccountNotFound, and PermissionDenied when it may do, before or after, more than is held.
+        Raises ServiceAccountNotFound, ServiceAccountChanged unless `etag` is empty or still the account's, and
+        PermissionDenied when it may do, before or after, more than is held.
         """
         async with self._database.transaction() as connection:
             before = await _read(connection, account_id, " FOR UPDATE")
@@ -110,6 +111,7 @@ class ServiceAccountStore:
             after, event = await change(connection, before)
             if event is None:
                 return before
+            _require_unchanged(before, etag)
             require_held((await permissions_of(connection, after.roles)).union(after.permissions), held)
             await connection.execute(_UPDATE, _values(after))
             await events.append(connection, event)
@@ -124,11 +126,12 @@ class ServiceAccountStore:
         await connection.execute(_ADD_DIGEST, _secret_values(account.id, secret))
         return replace(account, version=account.version + 1)
 
-    async def delete(self, account_id: str, held: AbstractSet[str]) -> None:
-        """Commit that an account is gone. Raises ServiceAccountNotFound."""
+    async def delete(self, account_id: str, held: AbstractSet[str], etag: str) -> None:
+        """Commit that an account is gone. Raises ServiceAccountNotFound, and ServiceAccountChanged as above."""
         async with self._database.transaction() as connection:
             account = await _read(connection, account_id, " FOR UPDATE")
             require_held(account.held, held)
+            _require_unchanged(account, etag)
             await connection.execute(_DELETE, {"id": account_id})
             await events.append(connection, told.service_account_deleted(account))
 
@@ -149,6 +152,11 @@ class ServiceAccountStore:
             if row is not None:
                 event = told.service_account_authentication_failed(account_id, row.version, reason)
                 await events.append(connection, event)
+
+
+def _require_unchanged(account: ServiceAccount, etag: str) -> None:
+    if etag and etag != account.etag:
+        raise ServiceAccountChanged(account.id)
 
 
 async def _read(connection: Connection, account_id: str, lock: str = "") -> ServiceAccount:

@@ -1,29 +1,17 @@
 """What people hear of their account. Events have no secrets: the code of a mail is asked for when it is written."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
-
-from google.protobuf.message import Message
 
 from ordermesh.auth.v1 import auth_events_pb2 as events
 from services.common.received import ReceivedEvent
 from services.notification.domain import ONE_TIME_CODE, Content, Notification, Origin, Template, begin
+from services.notification.events.told import Stories, Story
 
 AccountEvent = Any
 """An event that names the user it is about."""
 
 ERASED = events.UserErased.DESCRIPTOR.full_name
-
-
-def _always(_: AccountEvent) -> bool:
-    return True
-
-
-def _nothing(_: AccountEvent) -> Content:
-    return {}
 
 
 def _code(event: AccountEvent) -> Content:
@@ -38,48 +26,26 @@ def _stolen(event: events.SessionsEnded) -> bool:
     return event.reason == events.SessionsEnded.REFRESH_TOKEN_REUSED
 
 
-@dataclass(frozen=True, slots=True)
-class _Story:
-    event: type[Message]
-    template: Template
-    content: Callable[[AccountEvent], Content] = _nothing
-    heard: Callable[[AccountEvent], bool] = _always
-    """Which of these events people hear of."""
-
-
-_STORIES: Mapping[str, _Story] = MappingProxyType(
-    {
-        story.event.DESCRIPTOR.full_name: story
-        for story in (
-            _Story(events.EmailVerificationRequested, Template.VERIFY_EMAIL, _code),
-            _Story(events.RegistrationRepeated, Template.ACCOUNT_EXISTS),
-            _Story(events.PasswordResetRequested, Template.RESET_PASSWORD, _code),
-            _Story(events.PasswordChanged, Template.PASSWORD_CHANGED),
-            _Story(events.SessionsEnded, Template.SESSION_STOLEN, heard=_stolen),
-            _Story(events.SecondFactorEnabled, Template.SECOND_FACTOR_ENABLED),
-            _Story(events.SecondFactorDisabled, Template.SECOND_FACTOR_DISABLED),
-            _Story(events.RecoveryCodeUsed, Template.RECOVERY_CODE_USED, _remaining),
-        )
-    }
+STORIES = Stories(
+    Story(events.EmailVerificationRequested, Template.VERIFY_EMAIL, _code),
+    Story(events.RegistrationRepeated, Template.ACCOUNT_EXISTS),
+    Story(events.PasswordResetRequested, Template.RESET_PASSWORD, _code),
+    Story(events.PasswordChanged, Template.PASSWORD_CHANGED),
+    Story(events.SessionsEnded, Template.SESSION_STOLEN, heard=_stolen),
+    Story(events.SecondFactorEnabled, Template.SECOND_FACTOR_ENABLED),
+    Story(events.SecondFactorDisabled, Template.SECOND_FACTOR_DISABLED),
+    Story(events.RecoveryCodeUsed, Template.RECOVERY_CODE_USED, _remaining),
 )
-
-TOLD = frozenset(_STORIES)
+TOLD = STORIES.names
 """Full names of the events that people hear of."""
-
-
-def template_of(event: str) -> Template:
-    """Say by which template an event is told, by its full name."""
-    return _STORIES[event].template
 
 
 def notification_caused_by(event: ReceivedEvent, now: datetime) -> Notification | None:
     """Return what the user is to be told, if this event is one they hear of. Raises UndecodableError."""
-    story = _STORIES.get(event.type)
-    if story is None:
+    found = STORIES.find(event)
+    if found is None:
         return None
-    told: AccountEvent = event.message(story.event)
-    if not story.heard(told):
-        return None
+    story, told = found
     return begin(
         event.id,
         story.template,

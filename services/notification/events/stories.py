@@ -1,18 +1,16 @@
 """What customers hear of: which events of an order, by which template, and what of the order each of them tells."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Protocol
 
-from google.protobuf.message import Message
 from google.type import money_pb2, postal_address_pb2
 
 from ordermesh.order.v1 import order_events_pb2 as events
 from ordermesh.order.v1 import order_pb2
 from services.common.received import ReceivedEvent, UndecodableError
 from services.notification.domain import Content, Notification, Origin, Template, begin
+from services.notification.events.told import Stories, Story
 
 OrderEvent = Any
 """An event that holds the order as it is afterwards, and the id of its part that the event is about, if of one."""
@@ -21,10 +19,6 @@ OrderEvent = Any
 class _Units(Protocol):
     sku: str
     quantity: int
-
-
-def _nothing(_: OrderEvent) -> Content:
-    return {}
 
 
 def _parcel(event: OrderEvent) -> Content:
@@ -62,56 +56,37 @@ def _refund(event: OrderEvent) -> Content:
     return {"amount": _money(refund.amount), "reason": "" if refund.return_id else refund.reason}
 
 
-@dataclass(frozen=True, slots=True)
-class _Story:
-    event: type[Message]
-    template: Template
-    part: Callable[[OrderEvent], Content] = _nothing
-    """What is told beyond the order as a whole."""
-
-
-_STORIES: Mapping[str, _Story] = MappingProxyType(
-    {
-        story.event.DESCRIPTOR.full_name: story
-        for story in (
-            _Story(events.OrderConfirmed, Template.ORDER_CONFIRMED),
-            _Story(events.OrderRejected, Template.ORDER_REJECTED),
-            _Story(events.OrderCancelled, Template.ORDER_CANCELLED),
-            _Story(events.OrderLinesCancelled, Template.ORDER_LINES_CANCELLED, _cancelled),
-            _Story(events.OrderShipped, Template.ORDER_SHIPPED, _parcel),
-            _Story(events.OrderShipmentRefused, Template.PAYMENT_FAILED, _parcel),
-            _Story(events.OrderDelivered, Template.ORDER_DELIVERED, _parcel),
-            _Story(events.OrderReturnRequested, Template.RETURN_REQUESTED, _return),
-            _Story(events.OrderReturnApproved, Template.RETURN_APPROVED, _return),
-            _Story(events.OrderReturnRejected, Template.RETURN_REJECTED, _return),
-            _Story(events.OrderReturnReceived, Template.RETURN_RECEIVED, _came_back),
-            _Story(events.OrderRefunded, Template.ORDER_REFUNDED, _refund),
-        )
-    }
+STORIES = Stories(
+    Story(events.OrderConfirmed, Template.ORDER_CONFIRMED),
+    Story(events.OrderRejected, Template.ORDER_REJECTED),
+    Story(events.OrderCancelled, Template.ORDER_CANCELLED),
+    Story(events.OrderLinesCancelled, Template.ORDER_LINES_CANCELLED, _cancelled),
+    Story(events.OrderShipped, Template.ORDER_SHIPPED, _parcel),
+    Story(events.OrderShipmentRefused, Template.PAYMENT_FAILED, _parcel),
+    Story(events.OrderDelivered, Template.ORDER_DELIVERED, _parcel),
+    Story(events.OrderReturnRequested, Template.RETURN_REQUESTED, _return),
+    Story(events.OrderReturnApproved, Template.RETURN_APPROVED, _return),
+    Story(events.OrderReturnRejected, Template.RETURN_REJECTED, _return),
+    Story(events.OrderReturnReceived, Template.RETURN_RECEIVED, _came_back),
+    Story(events.OrderRefunded, Template.ORDER_REFUNDED, _refund),
 )
-
-TOLD = frozenset(_STORIES)
+TOLD = STORIES.names
 """Full names of the events that customers hear of."""
-
-
-def template_of(event: str) -> Template:
-    """Say by which template an event is told, by its full name."""
-    return _STORIES[event].template
 
 
 def notification_caused_by(event: ReceivedEvent, now: datetime) -> Notification | None:
     """Return what the customer is to be told, if this event is one they hear of. Raises UndecodableError."""
-    story = _STORIES.get(event.type)
-    if story is None:
+    found = STORIES.find(event)
+    if found is None:
         return None
-    told: OrderEvent = event.message(story.event)
+    story, told = found
     return begin(
         event.id,
         story.template,
         order_id=told.order.id,
         customer_id=told.order.customer_id,
         now=now,
-        content={**_whole(told.order), **story.part(told)},
+        content={**_whole(told.order), **story.content(told)},
         origin=Origin(event.request_id, event.traceparent),
     )
 

@@ -35,6 +35,20 @@ async def test_a_public_method_needs_no_token(http: httpx.AsyncClient) -> None:
     assert reply.json() == {"sku": "SKU-1", **nothing, "levels": []}
 
 
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [("/api/v1/inventory/SKU-1", "Stock"), ("/api/v1/orders/7", "Order"), ("/api/v1/products/7", "Product")],
+)
+async def test_what_is_written_of_a_thing_without_values_is_what_its_schema_requires(
+    http: httpx.AsyncClient, path: str, schema: str
+) -> None:
+    """Neither less, or typed clients would trip; nor more, or they would ask for nothing."""
+    reply = await http.get(path, headers=bearer(token("orders.read")))
+    described = (await http.get("/openapi.json")).json()["components"]["schemas"][schema]
+
+    assert sorted(reply.json()) == sorted(described["required"])
+
+
 async def test_a_protected_method_works_with_the_permission(http: httpx.AsyncClient) -> None:
     """The body becomes the request, and what the service answers the reply."""
     body = {"lines": [{"sku": "A", "quantity": 1}]}

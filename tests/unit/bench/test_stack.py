@@ -24,12 +24,13 @@ def runtime(root: Path) -> Runtime:
 class Supervised:
     """A supervisor of two programs."""
 
-    def __init__(self, state: str = "RUNNING") -> None:
+    def __init__(self, state: str = "RUNNING", *, answers: bool = True) -> None:
         self._state = state
+        self._answers = answers
 
     def answers(self) -> bool:
-        """It runs."""
-        return True
+        """Whether it runs."""
+        return self._answers
 
     def states(self) -> list[State]:
         """One program runs, the other is as we were told."""
@@ -66,6 +67,21 @@ def test_the_command_line_tells_it_without_a_traceback(tmp_path: Path, monkeypat
     monkeypatch.setenv(ROOT, str(tmp_path))
     with pytest.raises(SystemExit, match=r"error: .*make up"):
         command_line.main(["--quick"])
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"), [(False, "does not run; start"), (True, "has no admin_email, kafka_client")]
+)
+def test_what_another_version_left_behind_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answers: bool, told: str
+) -> None:
+    """Its file lacks what we look for, whether it runs or not."""
+    left = {"edge_http": "http://edge", "admin_password": "secret words"}
+    (tmp_path / stack.CREDENTIALS).write_text(json.dumps(left))
+    monkeypatch.setattr(stack, "Supervisor", lambda *_: Supervised(answers=answers))
+    with pytest.raises(BenchError, match=rf"{told}.*make up") as refused:
+        Stack.find(runtime(tmp_path))
+    assert "secret words" not in str(refused.value)
 
 
 def test_every_program_is_found_with_the_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

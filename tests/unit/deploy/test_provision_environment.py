@@ -3,6 +3,9 @@
 import stat
 from pathlib import Path
 
+import pytest
+
+from deploy.native.errors import ConfigurationError
 from deploy.native.provision.environment import services, settings_of
 from deploy.native.secrets import CONTROL_PLANE, EDGE
 from tests.unit.deploy.provision_examples import runtime_in, secrets_of
@@ -91,3 +94,36 @@ def test_every_file_is_private_and_a_second_run_writes_none(tmp_path: Path) -> N
     written = file.stat().st_mtime_ns
     assert services(runtime) == "services: unchanged"
     assert (file.stat().st_mtime_ns, stat.S_IMODE(file.stat().st_mode)) == (written, 0o600)
+
+
+def test_what_an_install_sets_by_itself_comes_last(tmp_path: Path) -> None:
+    """So it wins over what we would say, and another run of `make up` keeps it."""
+    runtime = runtime_in(tmp_path)
+    own = runtime.own_settings("order")
+    own.parent.mkdir(parents=True)
+    own.write_text("# Germany\nORDERMESH_LEASE_SECONDS=30\n")
+    services(runtime)
+    assert runtime.env_file("order").read_text().endswith("\n# Germany\nORDERMESH_LEASE_SECONDS=30\n")
+    assert "LEASE" not in runtime.env_file("payment").read_text()
+    assert services(runtime) == "services: unchanged"
+
+
+@pytest.mark.parametrize("line", ["LEASE_SECONDS=3", "ORDERMESH_LEASE_SECONDS: 3", "export ORDERMESH_LEASE_SECONDS=3"])
+def test_a_line_that_sets_nothing_is_named(tmp_path: Path, line: str) -> None:
+    """It would be passed over in silence otherwise."""
+    runtime = runtime_in(tmp_path)
+    own = runtime.own_settings("order")
+    own.parent.mkdir(parents=True)
+    own.write_text(f"\n{line}\n")
+    with pytest.raises(ConfigurationError, match=r"order\.env:2: a line is ORDERMESH_<NAME>=<value>"):
+        services(runtime)
+
+
+def test_settings_for_nobody_are_named(tmp_path: Path) -> None:
+    """The service is called order, whatever its database is called."""
+    runtime = runtime_in(tmp_path)
+    own = runtime.own_settings("orders")
+    own.parent.mkdir(parents=True)
+    own.touch()
+    with pytest.raises(ConfigurationError, match=r"orders\.env is for no process of ours"):
+        services(runtime)

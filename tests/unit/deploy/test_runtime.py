@@ -69,4 +69,4 @@ def test_calls_name_services_that_are_there() -> None:
 def test_the_topology_is_read_with_its_units() -> None:
     """Names are data: orders live in the database `orders`, and their events on `order-events`."""
     order = load().topology.services["order"]
-    assert (order.database, order.events_topic, order.poll_ms) == ("orders", "order-events", 25)
+    assert (order.database, order.events_topic, order.poll_ms) == ("orders", "order-events", 50)

@@ -163,6 +163,72 @@ def test_rules_of_the_contract_are_in_the_schemas(document: Json) -> None:
     assert page_size["schema"]["minimum"] == 0
 
 
+def described_replies(document: Json) -> Iterator[tuple[str, Json, Json]]:
+    """Each operation that has an example of its reply, with the schema and the example."""
+    for _, _, each in operations(document):
+        for content in each["responses"].get("200", {}).get("content", {}).values():
+            if "example" in content:
+                yield (
+                    each["operationId"],
+                    content["schema"] | {"components": document["components"]},
+                    content["example"],
+                )
+
+
+def test_an_example_of_a_reply_is_one_by_its_schema(document: Json) -> None:
+    """With every field that is always there, and none that the schema does not have."""
+    for name, schema, example in described_replies(document):
+        jsonschema.validate(example, schema)
+        reference = schema.get("$ref", "").rpartition("/")[2]
+        known = document["components"]["schemas"][reference]["properties"] if reference else schema["properties"]
+        assert example.keys() <= known.keys(), name
+
+
+def test_the_main_resources_have_examples(document: Json) -> None:
+    """One by one, in a list, and what a log-in brings, also of a machine."""
+    assert {
+        "OrderService_GetOrder", "OrderService_ListOrders", "ProductService_GetProduct", "PaymentService_GetPayment",
+        "InventoryService_GetStock", "AuthService_Login", "AuthService_GetCurrentUser", "OAuthService_Token",
+    } <= {name for name, _, _ in described_replies(document)}  # fmt: skip
+
+
+def test_amounts_of_the_example_of_an_order_add_up(document: Json) -> None:
+    """A reader may count."""
+    ((_, _, order),) = [each for each in described_replies(document) if each[0] == "OrderService_GetOrder"]
+    cents = {name: int(each["units"]) * 100 + each["nanos"] // 10_000_000 for name, each in amounts(order)}
+    assert cents["total"] == cents["itemsAmount"] + cents["shippingAmount"]
+    assert cents["itemsAmount"] == cents["lines[0].amount"] == 2 * cents["lines[0].unitPrice"]
+    assert cents["taxAmount"] == cents["lines[0].taxAmount"] + cents["shippingTaxAmount"]
+
+
+def amounts(order: Json) -> Iterator[tuple[str, Json]]:
+    """All money of an order and of its line, by its name."""
+    for prefix, holder in (("", order), ("lines[0].", order["lines"][0])):
+        yield from (
+            (prefix + name, each) for name, each in holder.items() if isinstance(each, dict) and "nanos" in each
+        )
+
+
+def test_replies_require_what_is_always_written(document: Json) -> None:
+    """Typed clients need not ask for it; parts of messages, and what is optional, may be away."""
+    schemas = document["components"]["schemas"]
+    order = schemas["Order"]
+    assert set(order["properties"]) - set(order["required"]) == {
+        "total", "shippingAddress", "rejection", "createTime", "updateTime", "itemsAmount", "shippingAmount",
+        "taxAmount", "shippingTaxAmount", "capturedAmount", "refundedAmount",
+    }  # fmt: skip
+    assert schemas["StockPolicy"]["required"] == ["safetyStock", "backorderLimit"]
+    assert "required" not in schemas["CreateOrderOutcome"]
+    assert schemas["ListOrdersResponse"]["required"] == ["orders", "nextPageToken"]
+
+
+def test_requests_require_what_their_contract_requires(document: Json) -> None:
+    """Nothing more: not even a message that replies hold too."""
+    schemas = document["components"]["schemas"]
+    assert schemas["CreateOrderRequest"]["required"] == ["lines", "shippingAddress", "paymentToken"]
+    assert not any("required" in schemas[name] for name in ("Variant", "Money", "PostalAddress"))
+
+
 def test_a_stream_is_told_as_server_sent_events(document: Json) -> None:
     """With what each event holds."""
     content = operation(document, "OrderService_WatchOrder")["responses"]["200"]["content"]
@@ -177,7 +243,16 @@ def test_a_raw_body_may_be_anything(document: Json) -> None:
     assert content == {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
-@pytest.mark.parametrize(("name", "takes"), [("OrderService_CancelOrder", True), ("OrderService_CreateOrder", False)])
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [
+        ("OrderService_CancelOrder", True),
+        ("OrderService_CreateOrder", False),
+        ("RoleService_UpdateRole", True),
+        ("RoleService_DeleteRole", True),
+        ("RoleService_GetRole", False),
+    ],
+)
 def test_what_has_an_etag_takes_a_condition(document: Json, name: str, takes: bool) -> None:  # noqa: FBT001
     """As a header beside the field."""
     parameters = [each["name"] for each in operation(document, name).get("parameters", [])]

@@ -10,7 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from mesh import context
-from mesh.settings import ENV_FILE, MeshSettings
+from mesh.settings import ENV_FILE, MeshSettings, explain
 from mesh.telemetry import configure_logging, get_logger, set_log_level
 from services.common.settings import ServiceSettings
 
@@ -45,6 +45,20 @@ def test_a_setting_that_is_missing_is_named_without_the_others() -> None:
         ServiceSettings(service="order", port=99999, metrics_port=9150, **SECRETS)
     assert "port" in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+def test_what_is_wrong_is_said_in_a_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is misspelt, a value that makes no sense, and one that is missing; never a value."""
+    file = tmp_path / "order.env"
+    file.write_text("ORDERMESH_PORT=secret\nORDERMESH_METRICS_PORT=9150\nORDERMESH_TAX_TABEL=secret\n")
+    monkeypatch.setenv(ENV_FILE, str(file))
+    with pytest.raises(ValidationError) as refusal:
+        ServiceSettings(service="order")
+    assert sorted(explain(refusal.value).splitlines()) == [
+        "ORDERMESH_DATABASE_URL: Field required",
+        "ORDERMESH_PORT: Input should be a valid integer, unable to parse string as an integer",
+        "ORDERMESH_TAX_TABEL: is no setting of this process; docs/settings.md has them all",
+    ]
 
 
 def test_the_claims_of_a_call_are_not_in_its_text() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from mesh import errors
 from mesh.contract import Contract
-from services.auth.domain import RoleExists, RoleFixed, RoleInUse, RoleNotFound
+from services.auth.domain import RoleChanged, RoleDefinition, RoleExists, RoleFixed, RoleInUse, RoleNotFound
+from services.auth.domain.service_accounts import ServiceAccountChanged
 from services.auth.roles import Roles
 from services.auth.service_accounts import ServiceAccounts
 from services.auth.store import RoleStore, ServiceAccountStore
@@ -82,6 +83,42 @@ async def test_two_who_make_a_role_at_once_make_one(roles: Roles) -> None:
     assert [type(each) for each in made].count(RoleExists) == 3
 
 
+async def test_of_two_who_change_what_both_have_read_one_is_told(roles: Roles, store: RoleStore) -> None:
+    """Nobody's permissions vanish because somebody else was quicker."""
+    read = await roles.create("warehouse", "Packs", [], KNOWN)
+    done = await asyncio.gather(
+        roles.update("warehouse", "Ships", ["orders.ship"], KNOWN, read.etag),
+        roles.update("warehouse", "Reads", ["orders.read"], KNOWN, read.etag),
+        return_exceptions=True,
+    )
+    (changed,) = [each for each in done if isinstance(each, RoleDefinition)]
+    assert [type(each) for each in done if each is not changed] == [RoleChanged]
+    assert await store.get("warehouse") == changed
+    assert changed.etag != read.etag
+
+
+async def test_a_role_that_has_changed_is_not_deleted_by_who_saw_it_before(roles: Roles, store: RoleStore) -> None:
+    """Nor is another one of the same name."""
+    read = await roles.create("warehouse", "Packs", [], KNOWN)
+    await roles.update("warehouse", "Ships", [], KNOWN)
+    with pytest.raises(RoleChanged):
+        await roles.delete("warehouse", KNOWN, read.etag)
+    await roles.delete("warehouse", KNOWN, (await store.get("warehouse")).etag)
+    await roles.create("warehouse", "Packs", [], KNOWN)
+    with pytest.raises(RoleChanged):
+        await roles.delete("warehouse", KNOWN, read.etag)
+
+
+async def test_a_change_that_is_sent_again_is_the_same_one(roles: Roles, postgres: Postgres) -> None:
+    """Also with the etag from before it: its answer may have been lost. There is one event."""
+    read = await roles.create("warehouse", "Packs", [], KNOWN)
+    first, again = [await roles.update("warehouse", "Ships", ["orders.ship"], KNOWN, read.etag) for _ in range(2)]
+    assert first == again
+    with postgres.superuser("auth") as connection:
+        ((told,),) = connection.execute("SELECT count(*) FROM events WHERE type LIKE '%%RoleUpdated'")
+    assert told == 1
+
+
 async def test_an_unknown_permission_is_refused(roles: Roles, store: RoleStore) -> None:
     """By its place, and nothing is made."""
     with pytest.raises(errors.InvalidArgument) as refused:
@@ -144,3 +181,36 @@ async def test_a_program_is_given_no_more_than_the_giver_has(database: Database)
     ):
         with pytest.raises(errors.PermissionDenied):
             await attempt
+
+
+async def test_an_account_that_has_changed_is_left_as_it_is_by_who_saw_it_before(database: Database) -> None:
+    """Whatever they want of it; and what is so already needs no change."""
+    clients = ServiceAccounts(ServiceAccountStore(database), KNOWN, now, new_id)
+    made = (await clients.create("printer", [], ["orders.read"], KNOWN)).account
+    changed = await clients.update(made.id, "label printer", [], ["orders.read"], KNOWN, made.etag)
+    assert await clients.update(made.id, "label printer", [], ["orders.read"], KNOWN, made.etag) == changed
+    assert await clients.lock(made.id, KNOWN, made.etag, out=False) == changed
+    for attempt in (
+        clients.update(made.id, "old printer", [], [], KNOWN, made.etag),
+        clients.rotate(made.id, None, KNOWN, made.etag),
+        clients.lock(made.id, KNOWN, made.etag, out=True),
+        clients.delete(made.id, KNOWN, made.etag),
+    ):
+        with pytest.raises(ServiceAccountChanged):
+            await attempt
+    assert await ServiceAccountStore(database).get(made.id) == changed
+
+
+async def test_every_change_of_an_account_gives_it_another_etag_and_a_token_none(database: Database) -> None:
+    """Else whoever looks after an account that is busy could never change it."""
+    store = ServiceAccountStore(database)
+    clients = ServiceAccounts(store, KNOWN, now, new_id)
+    made = await clients.create("printer", [], ["orders.read"], KNOWN)
+    proof = await clients.proved(made.account.id, made.secret)
+    assert proof is not None
+    assert await clients.issued(proof, new_id())
+    assert (await store.get(made.account.id)).etag == made.account.etag
+    rotated = (await clients.rotate(made.account.id, None, KNOWN, made.account.etag)).account
+    locked = await clients.lock(made.account.id, KNOWN, rotated.etag, out=True)
+    assert len({made.account.etag, rotated.etag, locked.etag}) == 3
+    await clients.delete(made.account.id, KNOWN, locked.etag)

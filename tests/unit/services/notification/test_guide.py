@@ -11,5 +11,5 @@ ROW = re.compile(r"^\| `(\w+)` \| `([\w-]+)` \|", re.MULTILINE)
 def test_the_guide_has_every_event_with_its_template() -> None:
     """Who adds one writes it there."""
     rows = dict(ROW.findall((CHECKOUT / "docs" / "notifications.md").read_text()))
-    told = {name: kind.template_of(name) for kind in (stories, accounts) for name in kind.TOLD}
+    told = {name: kind.STORIES.template_of(name) for kind in (stories, accounts) for name in kind.TOLD}
     assert rows == {name.rpartition(".")[2]: template for name, template in told.items()}
