@@ -32,20 +32,23 @@ class Catalogue:
 
     @classmethod
     def read(cls, file: Path = FILE) -> "Catalogue":
-        """Read catalogue.toml. A key it lacks is a KeyError."""
+        """Read catalogue.toml. A key it lacks is a KeyError; without products nothing is brought in."""
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        products = raw.get("products", [])
         warehouse = {**raw["warehouse"], "displayName": raw["warehouse"]["display_name"]}
         del warehouse["display_name"]
         return cls(
             warehouse=warehouse,
-            products=tuple(map(_product, raw["products"])),
-            stock={v["sku"]: v["stock"] for product in raw["products"] for v in product["variants"]},
+            products=tuple(map(_product, products)),
+            stock={v["sku"]: v["stock"] for product in products for v in product["variants"]},
         )
 
 
 def seed(runtime: Runtime) -> str:
     """Bring in what is missing of the sample catalogue; waits for the services behind the edge to come up."""
     catalogue = Catalogue.read()
+    if not catalogue.products:
+        return summary("seed", [])
     with Api.of(runtime) as api:
         missing = _never_received(api, catalogue.stock)
         if not missing:

@@ -141,3 +141,14 @@ def test_a_wrong_password_is_told_and_not_waited_for(runtime: Runtime, shop: Sho
     shop.password = "changed"
     with pytest.raises(ApiError, match=r"POST /api/v1/auth/login: 401 UNAUTHENTICATED"):
         seed(runtime)
+
+
+def test_without_products_nothing_is_asked(
+    runtime: Runtime, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sells goods of their own takes the sample out of the file."""
+    file = tmp_path / "catalogue.toml"
+    file.write_text('[warehouse]\ncode = "main"\ndisplay_name = "Main warehouse"\npriority = 1\n')
+    empty = Catalogue.read(file)
+    monkeypatch.setattr(Catalogue, "read", lambda: empty)
+    assert (seed(runtime), shop.requests.total()) == ("seed: unchanged", 0)
