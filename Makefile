@@ -79,8 +79,12 @@ lint: proto xds ## ruff, mypy --strict, import walls, dependencies, buf, no mach
 	$(MAKE) edge-config A=--validate
 
 .PHONY: test-unit
-test-unit: proto xds ## Unit tests: no server, seconds
+test-unit: proto xds ## Unit tests: no server, a minute
 	$(PYTHON) -m pytest tests/unit $(A)
+
+.PHONY: test-one
+test-one: proto xds ## Some tests of any kind: make test-one t=tests/integration/mesh [A="-k name"]
+	$(PYTHON) -m pytest $(or $(t),$(error say which: t=tests/unit/mesh)) $(A)
 
 .PHONY: test
 test: lint ## Everything: lint, then unit, contract, integration and end-to-end tests

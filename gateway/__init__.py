@@ -3,7 +3,8 @@
 For whoever installs it:
 
     options = Options(
-        contract=Contract.load(), settings=EdgeSettings.load(), issuer=..., audience=...,
+        contract=Contract.load(), messages=Messages(DESCRIPTORS), settings=EdgeSettings.load(),
+        issuer=..., audience=...,
         ports=Ports(http=8080, https=8443, admin=9901, keys=9902),
         files=Files(certificate=..., private_key=..., identity=..., descriptors=..., folder=..., cache=...),
         control_plane=(9000, 9001), region="dc1", zone="zone-a",
@@ -22,6 +23,7 @@ without serving, and needs all of the files to be there.
 from gateway.bootstrap import render, render_routes
 from gateway.options import Files, Options, Ports
 from gateway.output import write
+from gateway.schemas import Messages
 from gateway.settings import EdgeSettings
 
-__all__ = ["EdgeSettings", "Files", "Options", "Ports", "render", "render_routes", "write"]
+__all__ = ["EdgeSettings", "Files", "Messages", "Options", "Ports", "render", "render_routes", "write"]

@@ -12,7 +12,6 @@ from mesh.contract import MethodPolicy
 
 TRANSCODE = "transcode"
 FILTER = "envoy.filters.http.cache_v2"
-CONDITIONAL = "envoy.filters.http.lua.condition"
 LUA = "envoy.filters.http.lua.validators"
 MAX_AGE = "max_age"
 STORE = "envoy.extensions.http.cache_v2.file_system_http_cache.v3.FileSystemHttpCacheV2Config"
@@ -37,36 +36,6 @@ function envoy_on_response(handle)
   handle:headers():replace("cache-control", string.format("public, max-age=%d", max_age))
 end
 """
-
-# The cache would pass such a request on, so it sees it without the condition. Quotes end a tag, so it is found whole.
-CONDITION = """
-function envoy_on_request(handle)
-  local tags = handle:headers():get("if-none-match")
-  if tags == nil then return end
-  handle:headers():remove("if-none-match")
-  handle:streamInfo():dynamicMetadata():set("ordermesh.condition", "tags", tags)
-end
-
-function envoy_on_response(handle)
-  local condition = handle:streamInfo():dynamicMetadata():get("ordermesh.condition")
-  local headers = handle:headers()
-  local etag = headers:get("etag")
-  if condition == nil or etag == nil or headers:get(":status") ~= "200" then return end
-  local opaque = etag:gsub("^W/", "")
-  if condition.tags ~= "*" and not condition.tags:find(opaque, 1, true) then return end
-  headers:replace(":status", "304")
-  headers:remove("content-length")
-  headers:remove("content-type")
-  local body = handle:body()
-  if body then body:setBytes("") end
-end
-"""
-
-
-def condition_filter() -> Json:
-    """Answer 304 to who has the reply already, on the routes that ask for it."""
-    lua = typed(f"{HTTP_FILTERS}lua.v3.Lua", default_source_code={"inline_string": CONDITION})
-    return {"name": CONDITIONAL, "typed_config": lua, "disabled": True}
 
 
 def cache_filter(options: Options) -> Json:
@@ -102,7 +71,7 @@ def keeps(method: MethodPolicy, options: Options) -> bool:
 def kept() -> Json:
     """Give the filter settings of a REST route whose replies are kept."""
     on = {"@type": TYPE_PREFIX + "envoy.config.route.v3.FilterConfig", "config": {}}
-    return {CONDITIONAL: on, FILTER: on}
+    return {FILTER: on}
 
 
 def metadata(method: MethodPolicy) -> Json:

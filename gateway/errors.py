@@ -11,6 +11,7 @@ from gateway.problems import MEDIA_TYPE, members
 
 DOMAIN = "edge.ordermesh"
 TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter
+NAME_FILTER = "envoy.filters.http.lua.names"
 TOKEN_FAILURE = "failure"  # noqa: S105 - the name of a field
 
 # Envoy's words for what is wrong with a token -> the status they deserve, and better words. A token meant for others is
@@ -65,8 +66,8 @@ RETRY_AFTER = {502: "1", 503: "1"}
 def local_replies() -> Json:
     """Build the `local_reply_config` of a listener. The first mapper that fits decides."""
     corrections = [mapper for message in CORRECTED for mapper in _correction(message)]
-    in_words = [_in_words(status) for status in REFUSALS]
-    return {"mappers": [*corrections, *(_mapper(status) for status in REFUSALS), *in_words, _any_other()]}
+    in_json, in_words = ([told(status) for status in REFUSALS] for told in (_mapper, _in_words))
+    return {"mappers": [*corrections, _wrong_field(), *in_json, *in_words, _any_other()]}
 
 
 def _mapper(status: int) -> Json:
@@ -98,6 +99,17 @@ def _correction(failure: str) -> tuple[Json, Json]:
     )
 
 
+def _wrong_field() -> Json:
+    """Name the field with which a JSON body was refused, as services do (names.lua)."""
+    said = {key: f"%DYNAMIC_METADATA({NAME_FILTER}:{key})%" for key in ("field", "description", "reason", "message")}
+    message = said.pop("message")
+    matcher = {"filter": NAME_FILTER, "path": [{"key": "field"}], "value": {"present_match": True}}
+    return {
+        "filter": {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}},
+        "body_format_override": _json("INVALID_ARGUMENT", "INVALID_REQUEST", 400, message, said),
+    }
+
+
 def _any_other() -> Json:
     return {
         "filter": _all_of(_status("GE", 400), _not_grpc()),
@@ -110,19 +122,16 @@ def _body(status: int, message: str) -> Json:
     return _json(*REFUSALS[status], status, message)
 
 
-def _json(code: str, reason: str, status: int | str, message: str) -> Json:
-    request_id = "%REQ(X-REQUEST-ID)%"
+def _json(code: str, reason: str, status: int | str, message: str, *violations: Json) -> Json:
+    kind = "type.googleapis.com/google.rpc."
     details = [
-        {
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": reason,
-            "domain": DOMAIN,
-            "metadata": {},
-        },
-        {"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id, "servingData": ""},
+        {"@type": f"{kind}ErrorInfo", "reason": reason, "domain": DOMAIN, "metadata": {}},
+        {"@type": f"{kind}RequestInfo", "requestId": "%REQ(X-REQUEST-ID)%", "servingData": ""},
+        *({"@type": f"{kind}BadRequest", "fieldViolations": [each]} for each in violations),
     ]
     return {
         "json_format": members(reason, status, message)
+        | ({"errors": list(violations)} if violations else {})
         | {"code": code_pb2.Code.Value(code), "message": message, "details": details},
         "content_type": MEDIA_TYPE,
     }

@@ -6,7 +6,7 @@ The transcoder comes last: everything before it sees REST as the client sent it,
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway import cache, overload, rates, shared_rates, tokens
+from gateway import cache, conditions, events, names, overload, rates, shared_rates, tokens
 from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
 from gateway.problems import problem_filter
@@ -69,12 +69,14 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         *shared_rates.shared_filter(options),
         _csrf(settings.cors.origins),
         _body_limit(settings.limits.max_body_bytes),
+        names.name_filter(options),
         *overload.concurrency_filters(options),
         *(_compressor(kind, library) for kind, library in COMPRESSORS.items()),
         http_filter("grpc_stats", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True),
         problem_filter(),
-        cache.condition_filter(),
+        *conditions.condition_filters(),
         cache.cache_filter(options),
+        *events.event_filters(),
         transcoder(options, print_defaults=True),
         router(),
     ]
@@ -86,7 +88,7 @@ def router() -> Json:
 
 
 def transcoder(options: Options, *, print_defaults: bool) -> Json:
-    """Translate between REST and gRPC, errors included. JSON fields that a contract does not have are ignored."""
+    """Translate between REST and gRPC, errors included."""
     largest = options.settings.limits.max_body_bytes
     return http_filter(
         "grpc_json_transcoder",
@@ -117,6 +119,7 @@ def _headers(sent: Mapping[str, str]) -> Json:
     added = [{"append": header(name, value, "ADD_IF_ABSENT")} for name, value in sent.items()]
     hidden = [{"remove": name} for name in INTERNAL_HEADERS]
     renamed = [step for name in RATE_HEADERS for step in _renamed(f"x-ratelimit-{name}", f"ratelimit-{name}")]
+    renamed += _renamed(conditions.PASSING, "etag")
     return http_filter(
         "header_mutation",
         "header_mutation.v3.HeaderMutation",

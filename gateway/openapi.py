@@ -11,6 +11,7 @@ import yaml
 from google.protobuf.descriptor import Descriptor
 
 from gateway import openapi_oauth
+from gateway.conditions import has_tag
 from gateway.envoy import Json
 from gateway.examples import example_of, value_of
 from gateway.openapi_errors import PROBLEM, responses, responses_of, schema
@@ -37,7 +38,7 @@ same port.
   `{"currencyCode": "EUR", "units": "19", "nanos": 990000000}`.
 - **Repeat safely.** With an `Idempotency-Key` an order is placed once however often it is sent.
 - **Pages.** Ask again with `pageToken` set to `nextPageToken` until that is empty.
-- **Unknown fields** of a request are ignored.
+- **Unknown fields** of a request are refused, and so is a name that comes twice.
 """
 # What the types of google.type look like when they are filled in; the API page begins with these.
 EXAMPLES: dict[str, Json] = {
@@ -64,6 +65,15 @@ IF_MATCH: Json = {
     "description": "The `etag` that it must still have, in quotes; the same as the field `etag`.",
     "schema": {"type": "string", "maxLength": 66},
 }
+
+IF_NONE_MATCH: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of what you have already: nothing is sent when it is still that.",
+    "schema": {"type": "string", "maxLength": 255},
+}
+TAGGED: Json = {"headers": {"ETag": {"description": "Another one for another content.", "schema": {"type": "string"}}}}
+NOT_MODIFIED: Json = {"description": "It is what `If-None-Match` says."} | TAGGED
 
 
 class OpenApiError(Exception):
@@ -128,7 +138,7 @@ def _tell(operation: Json, policy: MethodPolicy, schemas: Json, messages: Messag
     in_path = _fill_parameters(operation, request)
     body = _body(operation, schemas)
     _leave_to_path(in_path, body)
-    _fill_body(operation, request, in_path)
+    _fill_body(operation, body, request, in_path)
     changes = policy.idempotency is not Idempotency.SAFE
     if changes and "requestId" in body.get("properties", {}):
         _parameters(operation).append(IDEMPOTENCY_KEY)
@@ -136,6 +146,9 @@ def _tell(operation: Json, policy: MethodPolicy, schemas: Json, messages: Messag
     has_etag = changes and "etag" in named
     if has_etag:
         _parameters(operation).append(IF_MATCH)
+    if not changes and (policy.cache_ttl or has_tag(policy, messages)):
+        _parameters(operation).append(IF_NONE_MATCH)
+        operation["responses"] |= {"200": operation["responses"]["200"] | TAGGED, "304": NOT_MODIFIED}
     if example := example_of_reply(messages.reply_of(policy.full_name)):
         operation["responses"]["200"]["content"][MEDIA_TYPE]["example"] = example
     if policy.server_streaming:
@@ -162,14 +175,15 @@ def _fill_parameters(operation: Json, request: Descriptor) -> set[str]:
     return {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
 
 
-def _fill_body(operation: Json, request: Descriptor, in_path: set[str]) -> None:
-    """Give an example of the body; one that is bytes may be anything."""
+def _fill_body(operation: Json, body: Json, request: Descriptor, in_path: set[str]) -> None:
+    """Give an example of the body, which has no names but its own; one that is bytes may be anything."""
     if "requestBody" not in operation:
         return
     raw = any(field.message_type and field.message_type.full_name == RAW_BODY for field in request.fields)
     if raw:
         content: Json = {ANYTHING: {"schema": {"type": "string", "format": "binary"}}}
     else:
+        body["additionalProperties"] = False
         example = {name: value for name, value in example_of(request).items() if name not in in_path}
         content = {MEDIA_TYPE: operation["requestBody"]["content"][MEDIA_TYPE] | {"example": example}}
     operation["requestBody"]["content"] = content
@@ -179,7 +193,8 @@ def _stream(response: Json) -> Json:
     """Tell a stream of answers as what it is over REST; OpenAPI 3.0 has no word for what each event holds."""
     item = response["content"][MEDIA_TYPE]["schema"]
     events = {"schema": {"type": "string"}, "x-item-schema": item}
-    return {"description": "Server-sent events; the `data` of each is the answer as JSON.", "content": {EVENTS: events}}
+    words = "Server-sent events; the `data` of each is the answer as JSON. What fails ends with an `error`, a problem."
+    return {"description": words, "content": {EVENTS: events}}
 
 
 def _body(operation: Json, schemas: Json) -> Json:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.schemas import Messages
 from gateway.settings import EdgeSettings
 from mesh.contract import Contract
 
@@ -61,6 +62,7 @@ class Options:
     """
 
     contract: Contract
+    messages: Messages
     settings: EdgeSettings
     issuer: str
     audience: str

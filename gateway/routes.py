@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import cache, oauth, overload, rates, tokens
+from gateway import cache, conditions, events, names, oauth, overload, rates, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -14,7 +14,7 @@ from gateway.options import Options
 from gateway.pages import reply
 from gateway.paths import PathTemplate, query_regex
 from gateway.retries import retry_policy
-from mesh.contract import AccessKind, MethodPolicy
+from mesh.contract import AccessKind, HttpBinding, MethodPolicy
 from mesh.headers import CLAIMS
 
 # A service ends a call at its deadline and can say more about it than the edge, so the edge waits a little longer.
@@ -59,16 +59,16 @@ def _grpc_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[
 
 def _rest_routes(methods: Iterable[MethodPolicy], options: Options) -> Iterator[Json]:
     """Route REST; a path that exists refuses the verbs it does not have and names those it has."""
-    by_path: dict[PathTemplate, dict[str, MethodPolicy]] = {}
+    by_path: dict[PathTemplate, dict[str, tuple[MethodPolicy, HttpBinding]]] = {}
     for method in methods:
         for binding in method.bindings:
-            by_path.setdefault(PathTemplate(binding.path), {})[binding.verb] = method
+            by_path.setdefault(PathTemplate(binding.path), {})[binding.verb] = method, binding
     for path in sorted(by_path, key=lambda each: each.precedence):
         if path.variables:
             yield _unambiguous(path)
-        for verb, method in by_path[path].items():
+        for verb, (method, binding) in by_path[path].items():
             match = path.match | {"headers": [header_match(":method", exact=verb), NOT_GRPC]}
-            yield oauth.adapted(_rest_route(method, match, options), method)
+            yield _adapted(_rest_route(method, match, options), method, binding, options)
         allow = ", ".join(sorted(by_path[path]))
         yield reply(path.match | {"headers": [NOT_GRPC]}, 405, MESSAGES[405], {"allow": allow})
 
@@ -90,6 +90,13 @@ def _rest_route(method: MethodPolicy, match: Json, options: Options) -> Json:
         "typed_per_filter_config": {**route["typed_per_filter_config"], **cache.kept()},
         "request_headers_to_remove": [CLAIMS],
     }
+
+
+def _adapted(route: Json, method: MethodPolicy, binding: HttpBinding, options: Options) -> Json:
+    """Give a REST route what is special about it."""
+    route = names.checked(route, method, binding, options)
+    route = conditions.conditional(route, method, binding, options)
+    return oauth.adapted(events.told(route, method), method)
 
 
 def _route(method: MethodPolicy, match: Json, options: Options) -> Json:

@@ -7,7 +7,7 @@ from deploy.native import certificates, components
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import CONTROL_PLANE
-from gateway import EdgeSettings, Files, Options, Ports
+from gateway import EdgeSettings, Files, Messages, Options, Ports
 from mesh.contract import Contract
 
 COMPONENT = "edge"
@@ -27,6 +27,7 @@ def options_of(runtime: Runtime) -> Options:
     first = runtime.port(CONTROL_PLANE, "grpc")
     return Options(
         contract=Contract.load(runtime.checkout / DESCRIPTORS),
+        messages=Messages(runtime.checkout / DESCRIPTORS),
         settings=EdgeSettings.load(),
         issuer=topology.auth.issuer,
         audience=topology.auth.audience,

@@ -28,6 +28,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 OPTIONS = (("grpc.so_reuseport", 0), ("grpc.http2.max_ping_strikes", 0))
 MISSING = "missing"
 SLOW = "slow"
+BROKEN = "broken"
+DRAINING = errors.Unavailable('this "instance" stops: 100 %, \\ é', reason="DRAINING")
 NO_SKU = errors.InvalidArgument(
     'shipping_address.region_code: "[is] none"',
     reason="INVALID_REQUEST",
@@ -118,7 +120,7 @@ class Backend(
             await _refuse(context, errors.NotFound("there is no such order", reason="ORDER_NOT_FOUND"))
         if request.id == SLOW:
             await asyncio.sleep(30)
-        return order_pb2.Order(id=request.id)
+        return order_pb2.Order(id=request.id, etag="3")
 
     async def CreateOrder(self, request: order_service_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:  # noqa: N802
         """Take the order, or fail as GetOrder does; find fault with a line without a SKU."""
@@ -178,10 +180,16 @@ class Backend(
     async def WatchOrder(  # noqa: N802
         self, request: order_service_pb2.WatchOrderRequest, context: Context
     ) -> AsyncIterator[order_pb2.Order]:
-        """Watch an order on its short way."""
+        """Watch an order on its short way; BROKEN fails on it, SLOW stays, MISSING never sets out."""
         self._note(context)
+        if request.id == MISSING:
+            await _refuse(context, errors.NotFound("there is no such order", reason="ORDER_NOT_FOUND"))
         for state in (order_pb2.Order.PENDING, order_pb2.Order.CONFIRMED):
             yield order_pb2.Order(id=request.id, state=state)
+            if request.id == BROKEN:
+                await _refuse(context, DRAINING)
+            if request.id == SLOW:
+                await asyncio.sleep(30)
 
     def _note(self, context: Context) -> None:
         self.calls += 1

@@ -14,7 +14,7 @@ from tests.integration.gateway.installation import Edge, control_plane, envoy, i
 from tests.integration.gateway.tokens import bearer, token
 
 # Each test comes from somewhere else on the loopback network.
-ADDRESSES = (f"127.0.1.{last}" for last in itertools.count(1))
+ADDRESSES = (f"127.1.{number // 254}.{1 + number % 254}" for number in itertools.count())
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

@@ -13,7 +13,7 @@ from envoy.service.discovery.v3 import ads_pb2_grpc
 
 import gateway
 from deploy.native import certificates
-from gateway import EdgeSettings, Files, Options, Ports
+from gateway import EdgeSettings, Files, Messages, Options, Ports
 from mesh.contract import DESCRIPTORS, Contract
 from mesh.control_plane.ads import AggregatedDiscovery
 from mesh.control_plane.encryption import Identities
@@ -91,6 +91,7 @@ def install(folder: Path, generator: Path, *figures: str, shared_rates: int | No
     http, https, admin, keys, control_plane, services = free_ports(6)
     options = Options(
         contract=Contract.load(),
+        messages=Messages(DESCRIPTORS),
         settings=EdgeSettings.load(overrides=(*FIGURES, *figures)),
         issuer=ISSUER,
         audience=AUDIENCE,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import EdgeSettings, Files, Options, Ports
-from mesh.contract import Contract
+from gateway import EdgeSettings, Files, Messages, Options, Ports
+from mesh.contract import DESCRIPTORS, Contract
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,7 @@ def options(contract: Contract) -> Options:
     folder = Path("/nowhere")
     return Options(
         contract=contract,
+        messages=Messages(DESCRIPTORS),
         settings=EdgeSettings.load(),
         issuer="https://auth.test",
         audience="ordermesh-test",

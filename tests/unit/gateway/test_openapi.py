@@ -262,6 +262,22 @@ def test_what_has_an_etag_takes_a_condition(document: Json, name: str, takes: bo
 
 @pytest.mark.parametrize(
     ("name", "takes"),
+    [
+        ("OrderService_GetOrder", True), ("ProductService_ListProducts", True),
+        ("OrderService_ListOrders", False), ("OrderService_CancelOrder", False), ("OrderService_WatchOrder", False),
+    ],
+)  # fmt: skip
+def test_what_is_read_with_a_tag_takes_a_condition(document: Json, name: str, takes: bool) -> None:  # noqa: FBT001
+    """And may be answered with nothing."""
+    found = operation(document, name)
+
+    assert ("If-None-Match" in [each["name"] for each in found.get("parameters", [])]) is takes
+    assert ("304" in found["responses"]) is takes
+    assert ("ETag" in found["responses"]["200"].get("headers", {})) is takes
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
     [("OrderService_CreateOrder", True), ("OrderService_GetOrder", False), ("OrderService_ListOrders", False)],
 )
 def test_what_may_be_repeated_safely_takes_a_key(document: Json, name: str, takes: bool) -> None:  # noqa: FBT001

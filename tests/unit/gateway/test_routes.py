@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway import Options
+from gateway import Options, conditions, events, names
 from gateway.envoy import Json
 from gateway.errors import TOKEN_FILTER
 from gateway.retries import UNKNOWN
@@ -55,6 +55,23 @@ def test_a_stream_may_be_silent_for_as_long_as_it_may_last(routes: list[Json], m
     """The listener would end it otherwise; no other method is given that."""
     for route in of(routes, method):
         assert route["route"].get("idle_timeout") == (route["route"]["timeout"] if method.server_streaming else None)
+
+
+@each_outside
+def test_only_streams_over_rest_tell_how_they_end(routes: list[Json], method: MethodPolicy) -> None:
+    """Over gRPC there is a status for that."""
+    for route in of(routes, method):
+        is_grpc = route["match"].get("path") == method.full_name
+        assert (events.OUTER in route["typed_per_filter_config"]) is (method.server_streaming and not is_grpc)
+
+
+@each_outside
+def test_what_has_a_tag_has_nothing_inside_that_has_one(options: Options, method: MethodPolicy) -> None:
+    """The edge takes the first that it finds in a reply (conditions.py)."""
+    if conditions.has_tag(method, options.messages):
+        reply = options.messages.reply_of(method.full_name)
+        tagged = [name for name, fields in names.names(iter([reply])).items() if conditions.FIELD in fields]
+        assert tagged == [reply.full_name]
 
 
 @each_inside
