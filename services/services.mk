@@ -24,6 +24,7 @@ stock-audit: proto ## Whether the stock's books balance: ledger, levels, reserva
 
 .PHONY: reconcile
 reconcile: proto ## A settlement file against the ledger (f=file.csv g=stripe from=2026-05-01 to=2026-06-01; do=list|resolve id=… note=…)
+	@$(if $(do)$(and $(f),$(g),$(from),$(to)),,$(error say all of f=file.csv g=stripe from=2026-05-01 to=2026-06-01))
 	@ORDERMESH_ENV_FILE=$(STACK)/env/payment.env $(PYTHON) -m services.payment.reconcile $(or $(do),compare) \
 	  $(if $(f),--file "$(f)") $(if $(g),--gateway $(g)) $(if $(from),--from $(from)) $(if $(to),--to $(to)) \
 	  $(if $(id),--id $(id)) $(if $(note),--note "$(note)")

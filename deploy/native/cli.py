@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("doctor", "look for what keeps the stack from working, and say what to do"),
     "audit": ("audit", "whether orders, stock, money and events agree"),
     "events": ("events", "the events of a topic, decoded"),
+    "sql": ("sql", "one statement in a service's database"),
     "demo": ("demo", "place an order as a customer would"),
     "personal-data": ("personal_data", "all that is known of a person: exported or erased"),
     "edge-config": ("edge_config", "what the edge is told, and whether Envoy takes it"),

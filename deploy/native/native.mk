@@ -34,6 +34,10 @@ audit: proto xds ## Whether orders, stock, money and events agree, in all databa
 events: venv ## Events as they come, decoded: make events t=order-events [n=10] [json=1]
 	@$(NATIVE) events $(t) $(if $(n),--last $(n)) $(if $(json),--json)
 
+.PHONY: sql
+sql: venv ## One statement in a service's database: make sql s=order q='SELECT …' [write=1]
+	@$(NATIVE) sql "$(s)" "$${q:-}" $(if $(write),--write)
+
 .PHONY: export-user
 export-user: venv ## All that is known of a person, as JSON: make export-user u=ann@example.com
 	@$(NATIVE) personal-data export "$(u)"

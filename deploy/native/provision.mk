@@ -4,11 +4,11 @@ demo: venv ## Place an order as a customer would; show its events and its e-mail
 
 .PHONY: join
 join: venv ## Let a service of another team into the mesh: make join s=loyalty calls=order,product
-	@$(NATIVE) join $(s) --calls "$(calls)"
+	@$(NATIVE) join $(or $(s),$(error whom? make join s=loyalty calls=order,product)) --calls "$(calls)"
 
 .PHONY: leave
 leave: venv ## Let it out again: make leave s=loyalty
-	@$(NATIVE) join $(s) --leave
+	@$(NATIVE) join $(or $(s),$(error whom? make leave s=loyalty)) --leave
 
 VERB = $(if $(set),--set $(set))$(if $(check),--check $(check))$(if $(filter reset,$(do)),--reset)
 

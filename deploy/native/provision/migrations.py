@@ -26,9 +26,18 @@ def migrations(runtime: Runtime) -> str:
     changes = []
     for service in runtime.topology.services:
         newest = heads(runtime.checkout / "services" / service / "migrations" / "versions")
-        if newest and newest != {postgres.revision(runtime, service)}:
+        if is_due(postgres.revision(runtime, service), newest):
             changes += _migrate(runtime, kept, service)
     return summary("migrations", changes)
+
+
+def is_due(present: str | None, newest: set[str]) -> bool:
+    """Tell whether a schema has to be brought on.
+
+    One that newer code has brought further is left as it is, which is the way back from an upgrade: migrations work
+    with the code before them, and services ask for no more than the revision they need.
+    """
+    return bool(newest) and newest != {present} and not (present and present > max(newest))
 
 
 def heads(versions: Path) -> set[str]:

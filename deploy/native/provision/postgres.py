@@ -184,8 +184,10 @@ def _ensure_slot(connection: Connection, slot: str, publication: str) -> list[st
         return [f"slot {slot} created{_unpublished(connection)}"]
     if found[0] == "lost":
         raise ProvisionError(
-            f"PostgreSQL gave up the slot {slot}: it kept more WAL than max_slot_wal_keep_size allows, and"
-            f" the events in it never reached Kafka. Drop the slot, run this again, and republish them."
+            f"PostgreSQL gave up the slot {slot}, which nobody read: it kept more than max_slot_wal_keep_size."
+            " Its events stay in the table `events` and never reach Kafka; make audit lists them. To go on without:\n"
+            f"  make sql s={slot.removesuffix('_outbox')} q=\"SELECT pg_drop_replication_slot('{slot}')\" write=1\n"
+            "and then make up."
         )
     return []
 

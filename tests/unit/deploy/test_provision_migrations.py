@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.native.provision.migrations import heads
+from deploy.native.provision.migrations import heads, is_due
 from tests.unit.deploy.provision_examples import CHECKOUT
 
 
@@ -33,6 +33,22 @@ def test_two_that_follow_one_are_both_told(tmp_path: Path) -> None:
 def test_a_service_without_migrations_has_none(tmp_path: Path) -> None:
     """Nothing is run for it."""
     assert heads(tmp_path / "missing") == set()
+
+
+@pytest.mark.parametrize(
+    ("present", "newest", "due"),
+    [
+        (None, {"0001"}, True),
+        ("0001", {"0002"}, True),
+        ("0002", {"0002"}, False),
+        ("0003", {"0002"}, False),
+        ("0001", {"a", "b"}, True),
+        (None, set(), False),
+    ],
+)
+def test_a_schema_is_brought_on_and_never_back(present: str | None, newest: set[str], due: bool) -> None:  # noqa: FBT001 - a case
+    """Older code runs on what newer code has left."""
+    assert is_due(present, newest) is due
 
 
 @pytest.mark.parametrize("service", ["auth", "product", "inventory", "payment", "order", "notification"])
