@@ -4,6 +4,10 @@ psycopg's cursors can do much that no store needs, and each statement pays for i
 made, its values' names and its row's columns looked up anew. What is used here are the layers below: psycopg.adapt,
 which turns values into what PostgreSQL reads and back, and psycopg.pq, which is libpq. `execute`, `cursor`,
 `transaction` and what goes with them are psycopg's own still. One row read by its key takes 105 µs of CPU, not 180.
+
+PostgreSQL keeps a statement's plan unless it thinks one made anew for the values at hand cheaper, which it does for
+short arrays, every time: 0.4 ms to plan what runs in 0.04. In a sub-select, `(SELECT CAST(%(skus)s AS text[]))`, it
+does not see how long they are, and keeps the plan.
 """
 
 import functools

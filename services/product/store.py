@@ -81,7 +81,7 @@ WITH asked AS MATERIALIZED (
 {_SHOWN}"""  # noqa: S608 - constants only
 _PRICES = """
 SELECT asked.sku, v.product_id::text, p.name, v.name AS variant_name, m.minor_units
-FROM unnest(CAST(%(skus)s AS text[])) WITH ORDINALITY AS asked (sku, position)
+FROM unnest((SELECT CAST(%(skus)s AS text[]))) WITH ORDINALITY AS asked (sku, position)
 LEFT JOIN (variants v JOIN products p ON p.id = v.product_id) ON v.sku = asked.sku
 LEFT JOIN prices m ON m.sku = asked.sku AND m.currency_code = %(currency_code)s
 ORDER BY asked.position

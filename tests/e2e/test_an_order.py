@@ -95,6 +95,19 @@ def test_a_cancelled_order_gives_stock_and_money_back_and_tells_the_customer(sho
     eventually(lambda: len(shop.letters_about(order["id"])) == expected_letters)
 
 
+def test_an_order_that_has_not_changed_is_not_sent_again(shop: Shop, customer: Client) -> None:
+    """The tag of the reply is what a change may depend on, too; after the change it is another."""
+    path = f"/api/v1/orders/{customer.place(shop.stock(units=1))['id']}"
+    tag = customer.http.get(path).headers["etag"]
+    seen = {"if-none-match": tag}
+    same = customer.http.get(path, headers=seen)
+    assert (same.status_code, same.content) == (304, b"")
+    cancelled = customer.http.post(f"{path}:cancel", json={}, headers={"if-match": tag})
+    again = customer.http.get(path, headers=seen)
+    assert (cancelled.status_code, again.status_code, again.json()["state"]) == (200, 200, "CANCELLED")
+    assert again.headers["etag"] != tag
+
+
 def test_a_rejected_order_can_not_be_cancelled(shop: Shop, customer: Client) -> None:
     """There is nothing to give back."""
     order = customer.place(shop.stock(units=0))

@@ -1,5 +1,6 @@
 """Services that die in the middle of orders: whatever the callers saw, stock and money come out right."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -7,7 +8,9 @@ from threading import Event
 import httpx
 import pytest
 
+from deploy.native import secrets
 from deploy.native.runtime import Runtime
+from deploy.native.supervisor import Supervisor
 from tests.e2e.accidents import kill
 from tests.e2e.shop import Client, Json, Shop, eventually, order_of
 
@@ -68,3 +71,20 @@ def test_what_dies_under_load_leaves_no_order_half_done(stack: Runtime, shop: Sh
         held = [payment for payment in payments if payment["state"] == "AUTHORIZED"]
         assert len(held) == (order["state"] == "CONFIRMED"), order
         assert all(len(payment["ledger"]) == 1 for payment in held)
+
+
+def test_who_watches_is_told_that_an_instance_stops(stack: Runtime, shop: Shop) -> None:
+    """By a last event with the reason, and begins again when there is another."""
+    customer = shop.customer()
+    path = f"/api/v1/orders/{customer.place(shop.stock(units=1))['id']}"
+    supervisor = Supervisor(stack, secrets.ensure(stack.root, stack.topology.services))
+    with customer.http.stream("GET", f"{path}:watch", timeout=30) as reply:
+        lines = reply.iter_lines()
+        first = next(lines)
+        supervisor.stop(["order"])
+        rest = [line for line in lines if line]
+    assert supervisor.run("order")
+    assert "CONFIRMED" in first
+    assert rest[-2] == "event: error"
+    assert json.loads(rest[-1].removeprefix("data: "))["reason"] == "DRAINING"
+    eventually(lambda: customer.http.get(path).is_success)

@@ -14,7 +14,8 @@ SELECT l.sku, l.warehouse_id::text, w.code AS warehouse_code, w.priority, l.on_h
        l.safety_stock, l.backorder_limit, l.low_stock_threshold, w.region_codes, w.latitude, w.longitude
 FROM stock_levels l JOIN warehouses w ON w.id = l.warehouse_id
 """
-_OF_SKUS = _LEVELS + "WHERE l.sku = ANY(%(skus)s) ORDER BY l.sku, l.warehouse_id "
+# Asked for each order; in a sub-select, so that its plan is kept (see services.common.connection).
+_OF_SKUS = _LEVELS + "WHERE l.sku = ANY(CAST((SELECT %(skus)s) AS text[])) ORDER BY l.sku, l.warehouse_id "
 _OF_KEYS = (
     _LEVELS
     + """JOIN unnest(CAST(%(skus)s AS text[]), CAST(%(warehouse_ids)s AS uuid[])) AS k (sku, warehouse_id)

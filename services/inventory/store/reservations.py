@@ -45,8 +45,10 @@ _REFUSE = "UPDATE reservations SET state = 'RELEASED', short = %(short)s WHERE i
 # refuses; and another one refuses to let it become low unnoticed. Either undoes it all.
 _RESERVE = f"""
 WITH held AS (
-    SELECT * FROM unnest(CAST(%(skus)s AS text[]), CAST(%(warehouse_ids)s AS uuid[]), CAST(%(quantities)s AS integer[]))
-        AS held (sku, warehouse_id, quantity)
+    SELECT * FROM unnest(
+        (SELECT CAST(%(skus)s AS text[])), (SELECT CAST(%(warehouse_ids)s AS uuid[])),
+        (SELECT CAST(%(quantities)s AS integer[]))
+    ) AS held (sku, warehouse_id, quantity)
 ), claimed AS (
     INSERT INTO reservations (id, order_id, state, expire_time, create_time, version)
     VALUES (CAST(%(id)s AS uuid), CAST(%(order_id)s AS uuid), %(state)s, %(expire_time)s, %(create_time)s, 1)
