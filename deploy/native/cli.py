@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "settings": ("service_settings", "what running services are told: log level, flags"),
     "doctor": ("doctor", "look for what keeps the stack from working, and say what to do"),
     "audit": ("audit", "whether orders, stock, money and events agree"),
+    "republish": ("republish", "events that Kafka does not have are published again"),
     "events": ("events", "the events of a topic, decoded"),
     "sql": ("sql", "one statement in a service's database"),
     "demo": ("demo", "place an order as a customer would"),

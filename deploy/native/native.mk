@@ -30,6 +30,10 @@ doctor: venv ## Look for what keeps the stack from working, and say what to do
 audit: proto xds ## Whether orders, stock, money and events agree, in all databases and Kafka; reads only, also while it runs
 	@$(NATIVE) audit
 
+.PHONY: republish
+republish: venv ## Publish again what Kafka does not have, after a lost slot: make republish [s=order]
+	@$(NATIVE) republish $(s)
+
 .PHONY: events
 events: venv ## Events as they come, decoded: make events t=order-events [n=10] [json=1]
 	@$(NATIVE) events $(t) $(if $(n),--last $(n)) $(if $(json),--json)

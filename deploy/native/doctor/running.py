@@ -54,7 +54,7 @@ def slot(name: str, wal_status: str, retained: int, *, active: bool) -> Finding:
     """Judge one slot; `retained` is in bytes."""
     told = f"slot {name} keeps {status.megabytes(retained)} of WAL"
     if wal_status == "lost":
-        advice = "events are missing on Kafka: make up says how to start over"
+        advice = "events are missing on Kafka: make up says how to start over, make republish publishes them"
         return Finding(f"slot {name} is lost: PostgreSQL has removed what it needs", advice)
     if not active:
         return Finding(f"{told}, and nobody reads it", "see the connectors below, and make logs s=connect")

@@ -185,9 +185,9 @@ def _ensure_slot(connection: Connection, slot: str, publication: str) -> list[st
     if found[0] == "lost":
         raise ProvisionError(
             f"PostgreSQL gave up the slot {slot}, which nobody read: it kept more than max_slot_wal_keep_size."
-            " Its events stay in the table `events` and never reach Kafka; make audit lists them. To go on without:\n"
+            " Its events stay in the table `events`, from where they can be published again. Drop it:\n"
             f"  make sql s={slot.removesuffix('_outbox')} q=\"SELECT pg_drop_replication_slot('{slot}')\" write=1\n"
-            "and then make up."
+            f"then make up, then make republish s={slot.removesuffix('_outbox')}."
         )
     return []
 
@@ -200,7 +200,9 @@ def _has_publication(connection: Connection, publication: str) -> bool:
 def _unpublished(connection: Connection) -> str:
     """Warn of events older than their slot: Debezium sees none of them."""
     older = connection.execute("SELECT count(*) FROM events").fetchone()
-    return f" (WARNING: of {older[0]} older events those not yet on Kafka never will be)" if older and older[0] else ""
+    if not older or not older[0]:
+        return ""
+    return f" (WARNING: of {older[0]} older events some may not be on Kafka: make republish publishes those)"
 
 
 def _run(connection: Connection, statement: str, **parts: Composable) -> None:
