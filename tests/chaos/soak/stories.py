@@ -122,6 +122,8 @@ class Story:
 
     async def _be_generous(self) -> None:
         await self._send()
+        # A shipment may be answered while its money is still being taken; before that there is none to give back.
+        await self._settled()
         amount = {"currencyCode": "EUR", "units": str(self._dice.randint(1, 9))}
         self._must(await self._staff.ask("CreateRefund", "POST", f"{self._path}/refunds", {"amount": amount}))
         self._must(await self._staff.ask("CreateRefund", "POST", f"{self._path}/refunds", {}))
