@@ -87,6 +87,11 @@ class Intentions:
         """The rules by source; none before Consul was heard."""
         return self._rules or {}
 
+    @property
+    def known(self) -> bool:
+        """Whether Consul was heard."""
+        return self._rules is not None
+
     def allow(self, source: str, method: str, *, for_user: bool = False) -> bool:
         """Whether `source` may call the method. A rule for a source goes before the one for anybody."""
         rule = self.rules.get(source) or self.rules.get(ANYBODY)
@@ -94,7 +99,7 @@ class Intentions:
 
     async def check(self) -> None:
         """Raise IntentionsUnknownError until Consul was heard."""
-        if self._rules is None:
+        if not self.known:
             raise IntentionsUnknownError
 
     async def keep(self, settings: MeshSettings, stop: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 import functools
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from mesh import errors
@@ -14,6 +15,9 @@ _log = get_logger(__name__)
 
 SPIFFE_ID = "peer_spiffe_id"
 """The key under which gRPC tells a server the SPIFFE ID of its peer."""
+
+
+SOON = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -30,7 +34,7 @@ class Peers(Protocol):
     """Tells callers apart."""
 
     def caller_of(self, servicer_context: Any, method: str, *, for_user: bool) -> str:  # noqa: ANN401 - grpc.aio's own
-        """Return the service that calls `method`, maybe for a user. Raises Unauthenticated, PermissionDenied."""
+        """Return the service that calls `method`, maybe for a user. Raises what `_refusal` tells."""
 
 
 class CertifiedPeers:
@@ -44,7 +48,7 @@ class CertifiedPeers:
         """By caller; those without an identity in this mesh have the empty name."""
 
     def caller_of(self, servicer_context: Any, method: str, *, for_user: bool) -> str:  # noqa: ANN401 - as above
-        """Return the service that calls `method`, maybe for a user. Raises Unauthenticated, PermissionDenied."""
+        """Return the service that calls `method`, maybe for a user. Raises what `_refusal` tells."""
         shown = (servicer_context.auth_context().get(SPIFFE_ID) or (b"",))[0].decode()
         caller = self._service_of(shown)
         visits = self.visits.get(caller) or self.visits.setdefault(caller, Visits())
@@ -61,6 +65,10 @@ class CertifiedPeers:
         if not caller:
             message = "this service answers members of its own mesh only; go through the edge"
             return errors.Unauthenticated(message, reason="PEER_UNKNOWN")
+        if not self._intentions.known:
+            # For the moments of a start. To be refused would be a verdict, and its caller would not ask again.
+            message = "this process has not heard from Consul yet who may call it; send the request again"
+            return errors.Unavailable(message, reason="INTENTIONS_UNKNOWN", retry_after=SOON)
         about = {"peer": caller, "method": method}
         if for_user and self._intentions.allow(caller, method):
             message = f"no intention in Consul lets {caller} call this for a user; it may call for itself"

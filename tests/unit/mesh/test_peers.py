@@ -122,6 +122,16 @@ async def test_before_consul_is_heard_nobody_is_let_in_and_the_process_is_not_he
     await Intentions({}).check()
 
 
+def test_before_consul_is_heard_a_member_is_told_to_ask_again() -> None:
+    """That is no verdict on who calls; a stranger stays one whatever Consul will say."""
+    door = CertifiedPeers(DOMAIN, Intentions())
+    with pytest.raises(errors.Unavailable) as told:
+        door.caller_of(Shown(DOMAIN.id_of("order")), GET, for_user=True)
+    assert told.value.reason == "INTENTIONS_UNKNOWN"
+    with pytest.raises(errors.Unauthenticated):
+        door.caller_of(Shown(), GET, for_user=False)
+
+
 def test_it_is_remembered_who_called() -> None:
     """Those that were let in, those that weren't, and those without an identity in this mesh."""
     door = peers(order=Rule(allowed=True))
