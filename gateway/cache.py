@@ -6,7 +6,7 @@ who ask for the same at once cause one call. A reply is for everybody, so servic
 See docs/adr/0012-edge-cache.md for how fresh it is.
 """
 
-from gateway.envoy import HTTP_FILTERS, HTTP_OPTIONS, TYPE_PREFIX, Json, extension, http_filter, typed
+from gateway.envoy import HTTP_FILTERS, HTTP_OPTIONS, Json, extension, lua, switched_on, typed
 from gateway.options import Options
 from mesh.contract import MethodPolicy
 
@@ -60,7 +60,7 @@ def cache_filter(options: Options) -> Json:
 
 def validators() -> Json:
     """Mark replies that may be kept."""
-    return http_filter("lua.validators", "lua.v3.Lua", default_source_code={"inline_string": VALIDATOR})
+    return lua(LUA, VALIDATOR)
 
 
 def keeps(method: MethodPolicy, options: Options) -> bool:
@@ -70,8 +70,7 @@ def keeps(method: MethodPolicy, options: Options) -> bool:
 
 def kept() -> Json:
     """Give the filter settings of a REST route whose replies are kept."""
-    on = {"@type": TYPE_PREFIX + "envoy.config.route.v3.FilterConfig", "config": {}}
-    return {FILTER: on}
+    return switched_on(FILTER)
 
 
 def metadata(method: MethodPolicy) -> Json:

@@ -5,7 +5,7 @@ part in its `etag`. Any other thing has that for its tag, in quotes, so that it 
 """
 
 from gateway import cache
-from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, typed
+from gateway.envoy import Json, lua, switched_on
 from gateway.options import Options
 from gateway.schemas import Messages
 from mesh.contract import HttpBinding, MethodPolicy
@@ -57,7 +57,7 @@ end
 
 def condition_filters() -> tuple[Json, Json]:
     """Tag replies, and answer 304 to who has one already, on the routes that ask for it."""
-    return _lua(CONDITION, CONDITION_SCRIPT), _lua(TAG, TAG_SCRIPT)
+    return lua(CONDITION, CONDITION_SCRIPT, disabled=True), lua(TAG, TAG_SCRIPT, disabled=True)
 
 
 def conditional(route: Json, method: MethodPolicy, binding: HttpBinding, options: Options) -> Json:
@@ -65,16 +65,10 @@ def conditional(route: Json, method: MethodPolicy, binding: HttpBinding, options
     tagged = binding.verb == "GET" and method.cache_ttl is None and has_tag(method, options.messages)
     if not (tagged or cache.keeps(method, options)):
         return route
-    on = {"@type": TYPE_PREFIX + "envoy.config.route.v3.FilterConfig", "config": {}}
-    filters = route["typed_per_filter_config"] | dict.fromkeys((CONDITION, TAG) if tagged else (CONDITION,), on)
+    filters = route["typed_per_filter_config"] | switched_on(*((CONDITION, TAG) if tagged else (CONDITION,)))
     return route | {"typed_per_filter_config": filters}
 
 
 def has_tag(method: MethodPolicy, messages: Messages) -> bool:
     """Tell whether a method answers with one thing that has a tag."""
     return not method.server_streaming and FIELD in messages.reply_of(method.full_name).fields_by_name
-
-
-def _lua(name: str, source: str) -> Json:
-    lua = typed(f"{HTTP_FILTERS}lua.v3.Lua", default_source_code={"inline_string": source})
-    return {"name": name, "typed_config": lua, "disabled": True}

@@ -26,6 +26,18 @@ def http_filter(name: str, message: str, **fields: Any) -> Json:  # noqa: ANN401
     return extension(f"envoy.filters.http.{name}", HTTP_FILTERS + message, **fields)
 
 
+def lua(name: str, source: str, *, disabled: bool = False) -> Json:
+    """Configure a script as an HTTP filter of this full name; a disabled one runs where a route switches it on."""
+    filtering = extension(name, f"{HTTP_FILTERS}lua.v3.Lua", default_source_code={"inline_string": source})
+    return filtering | {"disabled": True} if disabled else filtering
+
+
+def switched_on(*filters: str) -> Json:
+    """Give the filter settings of a route that switches on filters which are disabled."""
+    on = typed("envoy.config.route.v3.FilterConfig", config={})
+    return dict.fromkeys(filters, on)
+
+
 def duration(value: timedelta) -> str:
     """Write a duration the way protobuf's JSON mapping does."""
     return f"{value.total_seconds():.9g}s"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from google.rpc import code_pb2
 
-from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, typed
+from gateway.envoy import HTTP_FILTERS, Json, lua, switched_on, typed
+from gateway.problems import CODES
 from gateway.reasons import HTTP
 from mesh.contract import MethodPolicy
 
@@ -37,13 +38,12 @@ end
 
 def event_filters() -> tuple[Json, ...]:
     """Tell failures, on the routes that ask for it."""
-    names = ", ".join(f'[{number}] = "{name}"' for name, number in code_pb2.Code.items())
     statuses = ", ".join(f"[{number}] = {HTTP[name]}" for name, number in code_pb2.Code.items() if name in HTTP)
-    constants = f"local CODES = {{ {names} }}\nlocal STATUSES = {{ {statuses} }}\n"
+    constants = f"{CODES}local STATUSES = {{ {statuses} }}\n"
     return (
-        _lua(OUTER, constants + SCRIPT.read_text(encoding="utf-8")),
+        lua(OUTER, constants + SCRIPT.read_text(encoding="utf-8"), disabled=True),
         {"name": TRAILERS, "typed_config": typed(f"{HTTP_FILTERS}grpc_web.v3.GrpcWeb"), "disabled": True},
-        _lua(INNER, BELIEVED),
+        lua(INNER, BELIEVED, disabled=True),
     )
 
 
@@ -51,11 +51,5 @@ def told(route: Json, method: MethodPolicy) -> Json:
     """Have a REST route tell how its stream ends, where it has one."""
     if not method.server_streaming:
         return route
-    on = {"@type": TYPE_PREFIX + "envoy.config.route.v3.FilterConfig", "config": {}}
-    filters = route["typed_per_filter_config"] | dict.fromkeys((OUTER, TRAILERS, INNER), on)
+    filters = route["typed_per_filter_config"] | switched_on(OUTER, TRAILERS, INNER)
     return route | {"typed_per_filter_config": filters}
-
-
-def _lua(name: str, source: str) -> Json:
-    lua = typed(f"{HTTP_FILTERS}lua.v3.Lua", default_source_code={"inline_string": source})
-    return {"name": name, "typed_config": lua, "disabled": True}

@@ -47,15 +47,16 @@ UUID = "0190f0a4-7c1e-7000-8000-000000000001"
 REQUEST_ID = "the-first-of-two"
 MOMENT = "2026-05-01T12:00:00Z"
 WORDS = "text that is as long as it has to be, and no longer than that" * 4
+ADDRESS: Json = {
+    "regionCode": "DE",
+    "postalCode": "10115",
+    "locality": "Berlin",
+    "addressLines": ["Invalidenstr. 1"],
+    "recipients": ["Ann Example"],
+}
 TYPES: dict[str, object] = {
     "google.type.Money": {"currencyCode": "EUR", "units": "19", "nanos": 990000000},
-    "google.type.PostalAddress": {
-        "regionCode": "DE",
-        "postalCode": "10115",
-        "locality": "Berlin",
-        "addressLines": ["Invalidenstr. 1"],
-        "recipients": ["Ann Example"],
-    },
+    "google.type.PostalAddress": ADDRESS,
     "google.type.LatLng": {"latitude": 52.52, "longitude": 13.405},
     "google.protobuf.Timestamp": MOMENT,
     "google.protobuf.Duration": "60s",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, typed
+from gateway.envoy import Json, lua, switched_on
 from gateway.errors import NAME_FILTER
 from gateway.options import Options
 from mesh.contract import AccessKind, HttpBinding, MethodPolicy
@@ -28,8 +28,7 @@ Names = dict[str, dict[str, Field]]
 def name_filter(options: Options) -> Json:
     """Look at the bodies of the routes that ask for it."""
     source = "\n".join((*_constants(options), SCRIPT.read_text(encoding="utf-8")))
-    lua = typed(f"{HTTP_FILTERS}lua.v3.Lua", default_source_code={"inline_string": source})
-    return {"name": NAME_FILTER, "typed_config": lua, "disabled": True}
+    return lua(NAME_FILTER, source, disabled=True)
 
 
 def checked(route: Json, method: MethodPolicy, binding: HttpBinding, options: Options) -> Json:
@@ -37,11 +36,10 @@ def checked(route: Json, method: MethodPolicy, binding: HttpBinding, options: Op
     message = body_of(method, binding, options)
     if message is None:
         return route
-    on = {"@type": TYPE_PREFIX + "envoy.config.route.v3.FilterConfig", "config": {}}
     metadata = route["metadata"]["filter_metadata"] | {NAME_FILTER: {"message": message.full_name}}
     return route | {
         "metadata": {"filter_metadata": metadata},
-        "typed_per_filter_config": route["typed_per_filter_config"] | {NAME_FILTER: on},
+        "typed_per_filter_config": route["typed_per_filter_config"] | switched_on(NAME_FILTER),
     }
 
 

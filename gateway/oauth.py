@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from gateway.envoy import HTTP_FILTERS, Json, header, typed
+from gateway.problems import FILTER
 from mesh import headers
 from mesh.contract import MethodPolicy
 
-FILTER = "envoy.filters.http.lua"
 SCRIPT = Path(__file__).with_name("oauth.lua")
 
 

@@ -8,7 +8,7 @@ line that grows. Streams are not counted: they are open for long, and the servic
 from collections.abc import Iterable
 from datetime import timedelta
 
-from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, duration, extension, typed
+from gateway.envoy import HTTP_FILTERS, Json, duration, extension, switched_on, typed
 from gateway.options import Options
 from mesh.contract import AccessKind, MethodPolicy
 
@@ -32,8 +32,7 @@ def concurrency_filters(options: Options) -> list[Json]:
 
 def counted(method: MethodPolicy) -> Json:
     """Give the filter settings of a route."""
-    on = {"@type": TYPE_PREFIX + "envoy.config.route.v3.FilterConfig", "config": {}}
-    return {_name(method.domain, method.deadline): on} if _is_counted(method) else {}
+    return switched_on(_name(method.domain, method.deadline)) if _is_counted(method) else {}
 
 
 def manager(options: Options) -> Json:

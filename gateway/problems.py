@@ -8,12 +8,17 @@ from pathlib import Path
 
 from google.rpc import code_pb2
 
-from gateway.envoy import Json, http_filter
+from gateway.envoy import Json, lua
 
 MEDIA_TYPE = "application/problem+json"
+FILTER = "envoy.filters.http.lua"
 SCRIPT = Path(__file__).with_name("problems.lua")
 # A reference to the API page, which says more about each reason.
 TYPE_PREFIX = "/docs#"
+
+_NAMES = ", ".join(f'[{number}] = "{name}"' for name, number in code_pb2.Code.items())
+CODES = f"local CODES = {{ {_NAMES} }}\n"
+"""What scripts begin with: the names of google.rpc.Code by their numbers."""
 
 
 def members(reason: str, status: int | str, detail: str) -> Json:
@@ -34,6 +39,4 @@ def title(reason: str) -> str:
 
 def problem_filter() -> Json:
     """Rewrite the errors of services, behind the transcoder on their way out."""
-    codes = ", ".join(f'[{number}] = "{name}"' for name, number in code_pb2.Code.items())
-    script = f"local CODES = {{ {codes} }}\n{SCRIPT.read_text(encoding='utf-8')}"
-    return http_filter("lua", "lua.v3.Lua", default_source_code={"inline_string": script})
+    return lua(FILTER, CODES + SCRIPT.read_text(encoding="utf-8"))

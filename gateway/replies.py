@@ -7,19 +7,13 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.envoy import Json
+from gateway.examples import ADDRESS
 
 ORDER, PAYMENT, CUSTOMER, PRODUCT, WAREHOUSE, RESERVATION = (
     f"0190f0a4-7c1e-7000-8000-00000000000{number}" for number in range(1, 7)
 )
 SKU, NAME, ETAG = "LAMP-HEAD-400", "Desk lamp", "4c1f0a"
 CREATED, UPDATED = "2026-05-01T12:00:00Z", "2026-05-01T12:00:01Z"
-ADDRESS: Json = {
-    "regionCode": "DE",
-    "postalCode": "10115",
-    "locality": "Berlin",
-    "addressLines": ["Invalidenstr. 1"],
-    "recipients": ["Ann Example"],
-}
 
 
 def _euros(units: int, cents: int = 0) -> Json:

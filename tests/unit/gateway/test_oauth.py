@@ -1,7 +1,7 @@
 """What is special about the routes of OAuth 2 endpoints, and about no others."""
 
-from gateway.oauth import FILTER
 from gateway.options import Options
+from gateway.problems import FILTER
 from gateway.routes import api_routes
 
 
