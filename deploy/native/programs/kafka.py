@@ -134,7 +134,9 @@ def prepare(runtime: Runtime, components: Components) -> list[str]:
     if (runtime.data(BROKER) / COMPLETE).exists():
         return []
     runtime.data(BROKER).mkdir(parents=True, exist_ok=True)
-    arguments = ("format", "--ignore-formatted", "-t", _cluster_id(runtime), "-c", _broker_settings(runtime))
+    # One word: one id in 64 begins with a dash, and would be taken for an option.
+    cluster_id = f"--cluster-id={_cluster_id(runtime)}"
+    arguments = ("format", "--ignore-formatted", cluster_id, "--config", _broker_settings(runtime))
     tool = _java(components, runtime.config(BROKER), ("-Xmx128m",), "kafka.tools.StorageTool", *arguments)
     done = subprocess.run(tool, check=False, text=True, capture_output=True)
     if done.returncode:
