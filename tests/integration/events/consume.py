@@ -8,7 +8,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +56,18 @@ def dying(clerk: Clerk, death: Death) -> Callable[[Connection, ReceivedEvent], A
     return handle
 
 
-async def start(ledger: Ledger, topic: str, log: Path, *options: str) -> Process:
-    """Start a consumer, whose group is named like the topic, as a process."""
-    return await Process.start(
+@asynccontextmanager
+async def consumer_process(ledger: Ledger, topic: str, log: Path, *options: str) -> AsyncIterator[Process]:
+    """Have a consumer, whose group is named like the topic, in a process that ends with the body at the latest."""
+    process = await Process.start(
         log,
         *(sys.executable, "-m", "tests.integration.events.consume", topic, topic, *options),
         **environment_of(ledger.settings),
     )
+    try:
+        yield process
+    finally:
+        await process.stop(kill=True)
 
 
 def main() -> None:

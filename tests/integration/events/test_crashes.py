@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.events.broker import Broker
 from tests.integration.events.conftest import PARTITIONS
-from tests.integration.events.consume import DONE, IN_HAND, start
+from tests.integration.events.consume import DONE, IN_HAND, consumer_process
 from tests.integration.events.examples import events
 from tests.integration.events.ledger import Ledger
 from tests.integration.events.waiting import eventually
@@ -25,9 +25,9 @@ async def test_an_offset_is_committed_only_after_the_effect(
 ) -> None:
     """Killed before its effect is committed, an event comes again; killed after that, it comes again to no effect."""
     broker.send(events(topic, KEYS, EACH, PARTITIONS))
-    dying = await start(ledger, topic, tmp_path / "dying.log", "--die", when, "--events", "70")
-    await ended(lambda: not dying.running)
-    assert await dying.stop() == -signal.SIGKILL, dying.log.read_text()
+    async with consumer_process(ledger, topic, tmp_path / "dying.log", "--die", when, "--events", "70") as dying:
+        await ended(lambda: not dying.running)
+        assert await dying.stop() == -signal.SIGKILL, dying.log.read_text()
     told, effects = broker.committed(topic, topic), await ledger.count()
     assert told < effects if when == DONE else told <= effects
     async with ledger.consuming(topic, topic):
@@ -42,9 +42,9 @@ async def test_whenever_a_consumer_is_killed_nothing_is_lost_and_nothing_doubled
     """Three times, in the middle of what it fetched."""
     broker.send(events(topic, KEYS, EACH, PARTITIONS))
     for wanted in (30, 90, 150):
-        victim = await start(ledger, topic, tmp_path / "victim.log")
-        await ledger.reaches(wanted)
-        assert await victim.stop(kill=True) == -signal.SIGKILL, victim.log.read_text()
+        async with consumer_process(ledger, topic, tmp_path / "victim.log") as victim:
+            await ledger.reaches(wanted)
+            assert await victim.stop(kill=True) == -signal.SIGKILL, victim.log.read_text()
     assert await ledger.count() < EACH * len(KEYS)
     async with ledger.consuming(topic, topic):
         await eventually(lambda: told_by(broker, topic), EACH * len(KEYS))

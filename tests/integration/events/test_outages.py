@@ -15,7 +15,7 @@ from deploy.native.supervisor import Supervisor
 from services.common.database import Database
 from tests.integration.events.broker import Broker
 from tests.integration.events.conftest import PARTITIONS
-from tests.integration.events.consume import start
+from tests.integration.events.consume import consumer_process
 from tests.integration.events.examples import events
 from tests.integration.events.ledger import Clerk, Ledger, settings_for
 from tests.integration.events.waiting import eventually
@@ -61,14 +61,14 @@ async def test_a_consumer_can_be_stopped_while_the_broker_is_away(
 ) -> None:
     """It cannot tell how far it came, so whoever is next gets some again, to no effect."""
     broker.send(events(topic, KEYS, EACH, PARTITIONS))
-    consumer = await start(ledger, topic, tmp_path / "consumer.log")
-    await ledger.reaches(50)
-    try:
-        await asyncio.to_thread(supervisor.stop, ["kafka"])
-        async with asyncio.timeout(STOP_S):
-            assert await consumer.stop() == 0, consumer.log.read_text()
-    finally:
-        supervisor.run("kafka")
+    async with consumer_process(ledger, topic, tmp_path / "consumer.log") as consumer:
+        await ledger.reaches(50)
+        try:
+            await asyncio.to_thread(supervisor.stop, ["kafka"])
+            async with asyncio.timeout(STOP_S):
+                assert await consumer.stop() == 0, consumer.log.read_text()
+        finally:
+            supervisor.run("kafka")
     async with ledger.consuming(topic, topic):
         await eventually(ledger.effects, ALL, within_s=RECOVERY_S)
 
