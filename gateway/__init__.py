@@ -6,7 +6,8 @@ For whoever installs it:
         contract=Contract.load(), messages=Messages(DESCRIPTORS), settings=EdgeSettings.load(),
         issuer=..., audience=...,
         ports=Ports(http=8080, https=8443, admin=9901, keys=9902),
-        files=Files(certificate=..., private_key=..., identity=..., descriptors=..., folder=..., cache=...),
+        files=Files(certificate=..., private_key=..., identity=..., descriptors=..., folder=..., cache=...,
+                    kept=...),
         control_plane=(9000, 9001), region="dc1", zone="zone-a",
     )
     changed = write(options, generator=<path of protoc-gen-openapi>)

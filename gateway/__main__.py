@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.openapi import OpenApiError, describe
 from gateway.reasons import reasons
-from mesh.contract import AccessKind, Contract, MethodPolicy
+from mesh.contract import Contract, MethodPolicy
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def _table(contract: Contract) -> Iterator[str]:
     rows = sorted(
         (binding.path, binding.verb, method)
         for method in contract.methods
-        if method.access.kind is not AccessKind.INTERNAL
+        if method.access.is_routed
         for binding in method.bindings
     )
     for path, verb, method in rows:

@@ -6,12 +6,13 @@ of gRPC or gRPC-Web gets a gRPC status, which Envoy makes by itself, so these bo
 
 from google.rpc import code_pb2
 
-from gateway.envoy import Json, header
+from gateway.envoy import Json, extension, header
 from gateway.problems import MEDIA_TYPE, members
 
 DOMAIN = "edge.ordermesh"
 TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter
 NAME_FILTER = "envoy.filters.http.lua.names"
+REVOKED_POLICY = "revoked"
 TOKEN_FAILURE = "failure"  # noqa: S105 - the name of a field
 
 # Envoy's words for what is wrong with a token -> the status they deserve, and better words. A token meant for others is
@@ -20,6 +21,10 @@ CORRECTED = {
     "Audiences in Jwt are not allowed": (401, "the token is meant for another audience"),
     "Jwks remote fetch is failed": (503, "tokens cannot be checked yet; try again"),
 }
+
+# What was taken back before its end (revocations.py): reason, words, and what RFC 6750, section 3, has for it.
+REVOKED = ("TOKEN_REVOKED", "the token was revoked, or its session has ended; log in again")
+CHALLENGE = 'Bearer realm="ordermesh", error="invalid_token", error_description="revoked"'
 
 # HTTP status -> canonical code (the mapping of google/rpc/code.proto, read backwards) and reason.
 REFUSALS: dict[int, tuple[str, str]] = {
@@ -67,7 +72,7 @@ def local_replies() -> Json:
     """Build the `local_reply_config` of a listener. The first mapper that fits decides."""
     corrections = [mapper for message in CORRECTED for mapper in _correction(message)]
     in_json, in_words = ([told(status) for status in REFUSALS] for told in (_mapper, _in_words))
-    return {"mappers": [*corrections, _wrong_field(), *in_json, *in_words, _any_other()]}
+    return {"mappers": [*corrections, *_revoked(), _wrong_field(), *in_json, *in_words, _any_other()]}
 
 
 def _mapper(status: int) -> Json:
@@ -96,6 +101,18 @@ def _correction(failure: str) -> tuple[Json, Json]:
             "body_format_override": _body(status, message),
         },
         {"filter": _token_failed(failure), "status_code": status, "body_format_override": _text(message)},
+    )
+
+
+def _revoked() -> tuple[Json, Json]:
+    """Tell a token that is refused by its table from one without the permission: the filter of both says 403."""
+    reason, message = REVOKED
+    status = 401
+    refused = {"status_code": status, "headers_to_add": [header("www-authenticate", CHALLENGE)]}
+    body = _json(REFUSALS[status][0], reason, status, message)
+    return (
+        {"filter": _all_of(_denied_by(REVOKED_POLICY), _not_grpc()), "body_format_override": body, **refused},
+        {"filter": _denied_by(REVOKED_POLICY), "body_format_override": _text(message), **refused},
     )
 
 
@@ -171,3 +188,14 @@ def _token_failed(message: str) -> Json:
     path = [{"key": TOKEN_FAILURE}, {"key": "message"}]
     matcher = {"filter": TOKEN_FILTER, "path": path, "value": {"string_match": {"exact": message}}}
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+
+
+def _denied_by(policy: str) -> Json:
+    """Match what a policy of an RBAC filter refused, which only the details of the response tell."""
+    expression = f"response.code_details == 'rbac_access_denied_matched_policy[{policy}]'"
+    name = "envoy.access_loggers.extension_filters.cel"
+    return {
+        "extension_filter": extension(
+            name, "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=expression
+        )
+    }

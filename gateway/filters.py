@@ -6,7 +6,7 @@ The transcoder comes last: everything before it sees REST as the client sent it,
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway import cache, conditions, events, names, overload, rates, shared_rates, tokens
+from gateway import cache, conditions, events, names, overload, rates, revocations, shared_rates, tokens
 from gateway.envoy import HTTP_FILTERS, TYPE_PREFIX, Json, header, http_filter, typed
 from gateway.options import Options
 from gateway.problems import problem_filter
@@ -64,6 +64,7 @@ def api_filters(options: Options, *, secure: bool) -> list[Json]:
         http_filter("grpc_web", "grpc_web.v3.GrpcWeb"),
         _health(),
         tokens.token_filter(options),
+        *revocations.revocation_filters(options),
         tokens.permission_filter(),
         rates.rate_filter(),
         *shared_rates.shared_filter(options),

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from gateway.envoy import Json, lua, switched_on
 from gateway.errors import NAME_FILTER
 from gateway.options import Options
-from mesh.contract import AccessKind, HttpBinding, MethodPolicy
+from mesh.contract import HttpBinding, MethodPolicy
 
 SCRIPT = Path(__file__).with_name("names.lua")
 WHOLE = "*"
@@ -91,7 +91,7 @@ def _is_well_known(message: Descriptor) -> bool:
 
 def _bodies(options: Options) -> Iterator[Descriptor]:
     for method in options.contract.methods:
-        if method.access.kind is not AccessKind.INTERNAL:
+        if method.access.is_routed:
             yield from (body for binding in method.bindings if (body := body_of(method, binding, options)))
 
 

@@ -9,6 +9,7 @@ from mesh.contract import Contract
 
 BOOTSTRAP = "bootstrap.json"
 OPENAPI = "openapi.json"
+REVOKED = "revoked.json"
 ROUTES = "routes.json"
 
 
@@ -26,9 +27,9 @@ class Ports:
 class Files:
     """What Envoy reads: the server certificate, the built contracts, and the folder of what `write` makes.
 
-    `cache` is the folder in which it keeps replies itself.
+    `cache` is the folder in which it keeps replies itself; `kept` is the one of what `gateway.companion` tells it.
 
-    `identity` is the folder in which `python -m mesh.identity` keeps the certificate that services know the edge by.
+    `identity` is the folder in which `gateway.companion` keeps the certificate that services know the edge by.
     """
 
     certificate: Path
@@ -37,6 +38,7 @@ class Files:
     descriptors: Path
     folder: Path
     cache: Path
+    kept: Path
 
     @property
     def bootstrap(self) -> Path:
@@ -47,6 +49,11 @@ class Files:
     def routes(self) -> Path:
         """The routes, which all listeners share."""
         return self.folder / ROUTES
+
+    @property
+    def revoked(self) -> Path:
+        """The tokens that are refused before they end."""
+        return self.kept / REVOKED
 
     @property
     def openapi(self) -> Path:

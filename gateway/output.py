@@ -3,14 +3,13 @@
 import json
 from pathlib import Path
 
+from gateway import revocations
 from gateway.bootstrap import render, render_routes
 from gateway.openapi import describe
 from gateway.options import Options
 from gateway.pages import FILES, PAGE_FOLDER
+from gateway.private_files import PRIVATE_FOLDER, replace
 from mesh import sds
-
-PRIVATE_FOLDER = 0o700
-PRIVATE_FILE = 0o600
 
 
 def write(options: Options, *, generator: Path) -> tuple[str, ...]:
@@ -26,22 +25,12 @@ def write(options: Options, *, generator: Path) -> tuple[str, ...]:
         files.routes: _json(render_routes(options)),
         files.bootstrap: _json(render(options)),
     }
-    for folder in (files.folder, files.cache):
+    for folder in (files.folder, files.cache, files.kept):
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    return tuple(file.name for file, text in content.items() if _replace(file, text))
+    if not files.revoked.exists():
+        revocations.write(files.revoked, revocations.Revoked())
+    return tuple(file.name for file, text in content.items() if replace(file, text))
 
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-
-
-def _replace(file: Path, text: str) -> bool:
-    """Put a file in place whole, or leave it when it says the same."""
-    if file.exists() and file.read_text(encoding="utf-8") == text:
-        return False
-    fresh = file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=PRIVATE_FILE)
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(file)
-    return True

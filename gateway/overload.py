@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from gateway.envoy import HTTP_FILTERS, Json, duration, extension, switched_on, typed
 from gateway.options import Options
-from mesh.contract import AccessKind, MethodPolicy
+from mesh.contract import MethodPolicy
 
 PREFIX = "envoy.filters.http.adaptive_concurrency"
 MONITORS = "envoy.extensions.resource_monitors."
@@ -58,7 +58,7 @@ def _actions() -> Iterable[Json]:
 
 def _is_counted(method: MethodPolicy) -> bool:
     streams = method.server_streaming or method.client_streaming
-    return method.access.kind is not AccessKind.INTERNAL and not streams
+    return method.access.is_routed and not streams
 
 
 def _name(domain: str, deadline: timedelta) -> str:

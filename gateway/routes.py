@@ -6,7 +6,7 @@ What is not routed here does not exist for the outside.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from gateway import cache, conditions, events, names, oauth, overload, rates, tokens
+from gateway import cache, conditions, events, names, oauth, overload, rates, revocations, tokens
 from gateway.envoy import Json, duration, header_match
 from gateway.errors import MESSAGES
 from gateway.filters import uncompressed
@@ -14,7 +14,7 @@ from gateway.options import Options
 from gateway.pages import reply
 from gateway.paths import PathTemplate, query_regex
 from gateway.retries import retry_policy
-from mesh.contract import AccessKind, HttpBinding, MethodPolicy
+from mesh.contract import HttpBinding, MethodPolicy
 from mesh.headers import CLAIMS
 
 # A service ends a call at its deadline and can say more about it than the edge, so the edge waits a little longer.
@@ -29,7 +29,7 @@ NOWHERE = "nowhere"
 
 def api_routes(options: Options) -> list[Json]:
     """Build all routes, in the order in which Envoy tries them."""
-    methods = [each for each in options.contract.methods if each.access.kind is not AccessKind.INTERNAL]
+    methods = [each for each in options.contract.methods if each.access.is_routed]
     return [_preflight(), _packed(), *_grpc_routes(methods, options), *_rest_routes(methods, options)]
 
 
@@ -114,6 +114,7 @@ def _route(method: MethodPolicy, match: Json, options: Options) -> Json:
         },
         "typed_per_filter_config": {
             **tokens.demands(method.access),
+            **revocations.demands(method.access),
             **overload.counted(method),
             **(uncompressed() if method.domain in SECRET else {}),
         },

@@ -46,14 +46,16 @@ def _read(claims: str, peer: str) -> tuple[Caller, float]:
 def admit(policy: MethodPolicy, peer: str, claims: str) -> Caller:
     """Decide whether the caller may call the method, and how far they may see. Raises an Error if not.
 
-    Without claims a service acts for itself, and may do whatever the contract has for services or for users; the edge
-    never acts for itself, so that a route without a token reaches public methods only.
+    Without claims a service acts for itself, and may do whatever the contract has for services or for users. The edge
+    acts for itself only where the contract names it, so that a route without a token reaches public methods alone.
     """
     service = peer != headers.EDGE
     caller = end_user(claims, peer) if claims else Caller(peer=peer, unrestricted=service)
     match policy.access.kind:
         case AccessKind.INTERNAL:
             _require(service, "only services may call this", "INTERNAL_METHOD")
+        case AccessKind.EDGE:
+            _require(not (service or claims), "only the edge may call this, for itself", "INTERNAL_METHOD")
         case AccessKind.PERMISSION:
             _authorize(policy.access.permission, caller, as_service=service and not claims)
         case AccessKind.PUBLIC:

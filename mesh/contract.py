@@ -27,11 +27,12 @@ class ContractError(Exception):
 
 
 class AccessKind(enum.Enum):
-    """The three ways in which a method says who may call it."""
+    """The ways in which a method says who may call it."""
 
     PUBLIC = "public"
     PERMISSION = "permission"
     INTERNAL = "internal"
+    EDGE = "edge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class Access:
 
     kind: AccessKind
     permission: str = ""
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether the edge has a way to the method for those outside."""
+        return self.kind in {AccessKind.PUBLIC, AccessKind.PERMISSION}
 
 
 class Idempotency(enum.Enum):
@@ -189,7 +195,7 @@ def _policy(service: str, method: MethodDescriptorProto) -> MethodPolicy:
 def _access(full_name: str, policy: options_pb2.MethodPolicy) -> Access:
     kind = policy.WhichOneof("access")
     if kind is None or not getattr(policy, kind):
-        raise ContractError(f"{full_name} must state who may call it: public, permission or internal")
+        raise ContractError(f"{full_name} must state who may call it: public, permission, internal or edge")
     return Access(AccessKind(kind), policy.permission)
 
 

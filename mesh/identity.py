@@ -1,25 +1,23 @@
 """Who this process is to the others: a SPIFFE certificate, signed by Consul on our own key, renewed in time.
 
 What was issued lies in the process's own folder, so that neither a restart nor a Consul that is away takes it back
-before it ends. `python -m mesh.identity` keeps one fresh for a process that can't do so itself, such as Envoy.
+before it ends.
 """
 
 import asyncio
 import contextlib
 import datetime as dt
-import signal
 from collections.abc import AsyncIterator, Callable
 
 import grpc
-import uvloop
-from prometheus_client import Gauge, start_http_server
+from prometheus_client import Gauge
 
 from mesh import certificates
 from mesh.authority import Authority, Roots
 from mesh.certificates import Certificate, Files
 from mesh.settings import MeshSettings
 from mesh.spiffe import TrustDomain, domain_in
-from mesh.telemetry import configure_logging, get_logger
+from mesh.telemetry import get_logger
 
 _log = get_logger(__name__)
 
@@ -223,32 +221,3 @@ def _words(failure: grpc.aio.AioRpcError) -> str:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-async def keep(settings: MeshSettings) -> None:
-    """Hold an identity until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    holding = asyncio.create_task(_hold(settings))
-    await stop.wait()
-    holding.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await holding
-
-
-async def _hold(settings: MeshSettings) -> None:
-    async with joined(settings):
-        await asyncio.Event().wait()
-
-
-def main() -> None:
-    """Read the settings from the environment, and run."""
-    settings = MeshSettings()
-    configure_logging(settings.log_level, settings.service)
-    start_http_server(settings.metrics_port, settings.host)
-    uvloop.run(keep(settings))
-
-
-if __name__ == "__main__":
-    main()

@@ -21,6 +21,7 @@ may differ.
 - a permission: the token must have it. With the one after "or of everybody", the caller also reaches what belongs to
   others; without it only their own, and all else is NOT_FOUND.
 - **services**: only processes of the mesh, by their certificates. The edge has no route to it.
+- **the edge**: only the edge itself, by its certificate; it has no route to it, either.
 """
 
 
@@ -36,6 +37,8 @@ def who(method: MethodPolicy) -> str:
             return "**anybody**"
         case AccessKind.INTERNAL:
             return "**services**"
+        case AccessKind.EDGE:
+            return "**the edge**"
         case AccessKind.PERMISSION:
             wider = f", or of everybody `{method.unrestricted_permission}`" if method.unrestricted_permission else ""
             return f"`{method.access.permission}`{wider}"

@@ -75,5 +75,6 @@ def _moved(options: Options, folder: Path) -> Options:
         identity=folder / "identity",
         folder=folder / "edge",
         cache=folder / "cache",
+        kept=folder / "kept",
     )
     return replace(options, files=files)

@@ -12,6 +12,7 @@ from ordermesh.auth.v1 import account_service_pb2_grpc as account_grpc
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from ordermesh.auth.v1 import oauth_service_pb2_grpc as oauth_grpc
 from ordermesh.auth.v1 import personal_data_service_pb2_grpc as personal_data_grpc
+from ordermesh.auth.v1 import revocation_service_pb2_grpc as revocation_grpc
 from ordermesh.auth.v1 import role_service_pb2_grpc as role_grpc
 from ordermesh.auth.v1 import service_account_service_pb2_grpc as service_account_grpc
 from ordermesh.auth.v1 import user_admin_service_pb2_grpc as user_admin_grpc
@@ -34,6 +35,7 @@ from services.auth.service import (
     ClientReader,
     OAuthService,
     PersonalDataService,
+    RevocationService,
     RoleService,
     ServiceAccountService,
     UserAdminService,
@@ -143,7 +145,13 @@ async def build(app: server.Application) -> None:
     )
     serve_roles(app, database)
     clients = serve_service_accounts(app, database)
-    oauth = OAuth(clients, sessions, mint, RevocationStore(database))
+    revocations = RevocationStore(database)
+    app.serve(
+        RevocationService(revocations, lifetime, now),
+        revocation_grpc.add_RevocationServiceServicer_to_server,
+        "ordermesh.auth.v1.RevocationService",
+    )
+    oauth = OAuth(clients, sessions, mint, revocations)
     app.serve(
         OAuthService(oauth, ClientReader(settings.proxies), settings.issuer, sorted(Contract.load().permissions)),
         oauth_grpc.add_OAuthServiceServicer_to_server,

@@ -60,15 +60,19 @@ def control_planes(runtime: Runtime) -> list[Program]:
 
 
 def edge_identity(runtime: Runtime) -> Program:
-    """Say how the edge's certificate is kept fresh: Envoy can serve with one, and not ask for it."""
+    """Say how the edge's Envoy is kept a certificate and told what is revoked: it can use both, and ask for neither."""
     return Program(
         name=EDGE_IDENTITY,
-        command=(sys.executable, "-m", "mesh.identity"),
+        command=(sys.executable, "-m", "gateway.companion"),
         # The edge needs it as it needs the control plane.
         stage=Stage.CONTROL_PLANE,
         ports=(runtime.port(EDGE, "metrics"),),
         environment={"ORDERMESH_ENV_FILE": str(runtime.env_file(EDGE))},
-        inputs=(runtime.checkout / "mesh", runtime.env_file(EDGE), certificates.consul_authority(runtime)),
+        inputs=(
+            *(runtime.checkout / path for path in (*SHARED, "gateway")),
+            runtime.env_file(EDGE),
+            certificates.consul_authority(runtime),
+        ),
         identity=runtime.identity(EDGE),
     )
 

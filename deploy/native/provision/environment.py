@@ -13,6 +13,7 @@ from deploy.native import certificates, members, release, secrets
 from deploy.native.errors import ConfigurationError
 from deploy.native.programs import valkey
 from deploy.native.provision import kafka_clients, postgres
+from deploy.native.provision.envoy import files_of
 from deploy.native.provision.summary import summary
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import CONTROL_PLANE, EDGE, OPERATOR, Secrets, app_role, write_private
@@ -67,9 +68,9 @@ def settings_of(runtime: Runtime, kept: Secrets, name: str) -> dict[str, object]
         "VERSION": release.version(runtime.checkout, name),
         **_mesh_settings(runtime, name, kept.consul_tokens[name]),
     }
-    if name == EDGE:
-        return common
     common["CONTROL_PLANE"] = control_planes(runtime)
+    if name == EDGE:
+        return {**common, "REVOKED_TOKENS": files_of(runtime).revoked}
     if name == CONTROL_PLANE:
         return {**common, "EDGE_IDENTITY": runtime.config(EDGE)}
     return {**common, **_data_settings(runtime, kept, name), **_own_settings(runtime, kept, name)}

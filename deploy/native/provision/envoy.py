@@ -32,14 +32,15 @@ def options_of(runtime: Runtime) -> Options:
         issuer=topology.auth.issuer,
         audience=topology.auth.audience,
         ports=Ports(**{name: runtime.port(COMPONENT, name) for name in ("http", "https", "admin", "keys")}),
-        files=_files(runtime),
+        files=files_of(runtime),
         control_plane=tuple(range(first, first + topology.mesh.control_plane_replicas)),
         region=topology.mesh.datacenter,
         zone=topology.mesh.zone,
     )
 
 
-def _files(runtime: Runtime) -> Files:
+def files_of(runtime: Runtime) -> Files:
+    """Say where everything is that Envoy reads."""
     served = certificates.of(runtime).edge
     return Files(
         certificate=served.certificate,
@@ -48,4 +49,5 @@ def _files(runtime: Runtime) -> Files:
         descriptors=runtime.checkout / DESCRIPTORS,
         folder=runtime.config(COMPONENT),
         cache=runtime.data(COMPONENT) / "cache",
+        kept=runtime.data(COMPONENT) / "kept",
     )

@@ -52,7 +52,10 @@ SET display_name = %(display_name)s, roles = CAST(%(roles)s AS text[]), permissi
     disable_time = %(disable_time)s, version = %(version)s
 WHERE id = CAST(%(id)s AS uuid)
 """
-_DELETE = "DELETE FROM service_accounts WHERE id = CAST(%(id)s AS uuid)"
+_DELETE = """
+WITH deleted AS (DELETE FROM service_accounts WHERE id = CAST(%(id)s AS uuid) RETURNING id)
+INSERT INTO deleted_service_accounts (id) SELECT id FROM deleted
+"""
 # Only by an account and a secret that are still good.
 _ISSUED = """
 UPDATE service_accounts a SET version = a.version + 1

@@ -31,6 +31,7 @@ LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 _RESEAL = "UPDATE {table} SET {content} = %(content)s, data_key = %(key_id)s WHERE {id} = CAST(%(id)s AS uuid)"
 _SWEEP = (
     "DELETE FROM sessions WHERE expire_time < %(before)s OR end_time < %(before)s",
+    "DELETE FROM deleted_service_accounts WHERE delete_time < %(before)s",
     "DELETE FROM login_challenges WHERE expire_time < %(now)s",
     "DELETE FROM one_time_codes WHERE expire_time < %(now)s",
     "DELETE FROM known_networks WHERE last_used_time < CAST(%(before)s AS timestamptz) - interval '180 days'",

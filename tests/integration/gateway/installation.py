@@ -103,6 +103,7 @@ def install(folder: Path, generator: Path, *figures: str, shared_rates: int | No
             descriptors=DESCRIPTORS,
             folder=folder / "edge",
             cache=folder / "cache",
+            kept=folder / "kept",
         ),
         control_plane=(control_plane,),
         shared_rates=shared_rates,

@@ -32,6 +32,7 @@ def options(contract: Contract) -> Options:
             descriptors=folder / "descriptors.binpb",
             folder=folder,
             cache=folder / "cache",
+            kept=folder / "kept",
         ),
         control_plane=(9000, 9001),
         region="dc1",

@@ -8,10 +8,10 @@ from gateway import Options, render
 from gateway.cache import FILTER, LUA, MAX_AGE
 from gateway.conditions import CONDITION, TAG, has_tag
 from gateway.routes import api_routes
-from mesh.contract import AccessKind, Contract, MethodPolicy
+from mesh.contract import Contract, MethodPolicy
 
 CONTRACT = Contract.load()
-OUTSIDE = [method for method in CONTRACT.methods if method.access.kind is not AccessKind.INTERNAL]
+OUTSIDE = [method for method in CONTRACT.methods if method.access.is_routed]
 
 
 @pytest.mark.parametrize("method", OUTSIDE, ids=lambda method: method.full_name)

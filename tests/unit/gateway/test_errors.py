@@ -89,8 +89,8 @@ def test_every_status_is_spoken_for() -> None:
 
 
 def test_a_correction_comes_before_what_it_corrects() -> None:
-    """The first mapper that fits decides; each failure has one for JSON and one for gRPC."""
+    """The first mapper that fits decides; each failure has one for JSON and one for gRPC, as revoked tokens have."""
     corrections = [each for each in mappers() if "status_code" in each]
 
     assert mappers()[: len(corrections)] == corrections
-    assert len(corrections) == 2 * len(CORRECTED)
+    assert len(corrections) == 2 * (len(CORRECTED) + 1)

@@ -9,9 +9,9 @@ from gateway.envoy import Json
 from gateway.errors import NAME_FILTER
 from gateway.names import body_of, names
 from gateway.routes import api_routes
-from mesh.contract import AccessKind, Contract, HttpBinding, MethodPolicy
+from mesh.contract import Contract, HttpBinding, MethodPolicy
 
-OUTSIDE = [each for each in Contract.load().methods if each.access.kind is not AccessKind.INTERNAL]
+OUTSIDE = [each for each in Contract.load().methods if each.access.is_routed]
 BOUND = [(method, binding) for method in OUTSIDE for binding in method.bindings]
 SCALAR = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
 

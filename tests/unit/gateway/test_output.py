@@ -19,7 +19,10 @@ GENERATOR = Path("protoc-gen-openapi")
 def installed(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     """An edge with a folder to be made, and a description that takes no time."""
     monkeypatch.setattr(output, "describe", lambda _contract, generator: {"openapi": str(generator)})
-    return replace(options, files=replace(options.files, folder=tmp_path / "edge", cache=tmp_path / "cache"))
+    return replace(
+        options,
+        files=replace(options.files, folder=tmp_path / "edge", cache=tmp_path / "cache", kept=tmp_path / "kept"),
+    )
 
 
 def test_only_the_owner_may_read_what_holds_the_secret(installed: Options) -> None:

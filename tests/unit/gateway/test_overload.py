@@ -5,10 +5,10 @@ import pytest
 from gateway import Options, render
 from gateway.overload import concurrency_filters
 from gateway.routes import api_routes
-from mesh.contract import AccessKind, Contract, MethodPolicy
+from mesh.contract import Contract, MethodPolicy
 
 CONTRACT = Contract.load()
-OUTSIDE = [method for method in CONTRACT.methods if method.access.kind is not AccessKind.INTERNAL]
+OUTSIDE = [method for method in CONTRACT.methods if method.access.is_routed]
 
 
 @pytest.mark.parametrize("method", OUTSIDE, ids=lambda method: method.full_name)

@@ -13,8 +13,8 @@ from tests.unit.gateway.envoy import first_match
 
 GRPC = {"content-type": "application/grpc"}
 CONTRACT = Contract.load()
-OUTSIDE = [method for method in CONTRACT.methods if method.access.kind is not AccessKind.INTERNAL]
-INSIDE = [method for method in CONTRACT.methods if method.access.kind is AccessKind.INTERNAL]
+OUTSIDE = [method for method in CONTRACT.methods if method.access.is_routed]
+INSIDE = [method for method in CONTRACT.methods if not method.access.is_routed]
 each_outside = pytest.mark.parametrize("method", OUTSIDE, ids=lambda method: method.full_name)
 each_inside = pytest.mark.parametrize("method", INSIDE, ids=lambda method: method.full_name)
 

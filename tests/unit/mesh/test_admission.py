@@ -17,6 +17,7 @@ NEVER = 2**40
 USER = "01890000-0000-7000-8000-00000000c001"
 PUBLIC = Access(AccessKind.PUBLIC)
 INTERNAL = Access(AccessKind.INTERNAL)
+EDGE = Access(AccessKind.EDGE)
 PERMISSION = Access(AccessKind.PERMISSION, "orders.read")
 
 
@@ -51,16 +52,21 @@ def claims(*permissions: str) -> str:
 HOLDER, STRANGER, NOBODY = claims("orders.read"), claims("orders.create"), ""
 CLAIMS = {HOLDER: "holder", STRANGER: "stranger", NOBODY: "nobody"}
 REFUSED = {
-    # The edge never acts for itself, and what is internal it may not call for anybody.
+    # What is internal the edge may not call, for nobody; what is the edge's, nobody else, and the edge for itself only.
     (INTERNAL, "edge", HOLDER): "INTERNAL_METHOD",
     (INTERNAL, "edge", STRANGER): "INTERNAL_METHOD",
     (INTERNAL, "edge", NOBODY): "INTERNAL_METHOD",
+    (EDGE, "edge", HOLDER): "INTERNAL_METHOD",
+    (EDGE, "edge", STRANGER): "INTERNAL_METHOD",
+    (EDGE, "order", HOLDER): "INTERNAL_METHOD",
+    (EDGE, "order", STRANGER): "INTERNAL_METHOD",
+    (EDGE, "order", NOBODY): "INTERNAL_METHOD",
     (PERMISSION, "edge", STRANGER): "PERMISSION_MISSING",
     (PERMISSION, "edge", NOBODY): "TOKEN_MISSING",
     # A service that acts for a user may do no more than the user.
     (PERMISSION, "order", STRANGER): "PERMISSION_MISSING",
 }
-TABLE = list(itertools.product((PUBLIC, INTERNAL, PERMISSION), ("edge", "order"), CLAIMS))
+TABLE = list(itertools.product((PUBLIC, INTERNAL, EDGE, PERMISSION), ("edge", "order"), CLAIMS))
 
 
 @pytest.mark.parametrize(
