@@ -16,3 +16,8 @@ bench-growth: proto ## Measure get, list and place with 10 thousand and 1 millio
 bench-edge: proto xds ## What the edge costs beside a direct gRPC call, and four times as much as a service carries (A=--help)
 	@$(PYTHON) -m deploy.native install envoy protoc-gen-openapi >/dev/null
 	@$(PYTHON) -m bench.edge $(A)
+
+.PHONY: bench-revoked
+bench-revoked: proto xds ## What 1,000 and 10,000 revoked tokens cost the edge, for each call and each change (A=--help)
+	@$(PYTHON) -m deploy.native install envoy protoc-gen-openapi >/dev/null
+	@$(PYTHON) -m bench.revoked $(A)

@@ -97,7 +97,7 @@ class Revocations:
         if left_out and not self._left_out:
             _log.error("more is revoked than the edge takes; what ends first passes", taken=len(revoked), over=left_out)
         if changed:
-            _log.info("revocations", ids=len(revoked))
+            _log.debug("revocations changed", ids=len(revoked))
         self._lost, self._left_out = False, left_out
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.errors import MESSAGES, REFUSALS
+from gateway.errors import MESSAGES, REFUSALS, REVOKED
 from gateway.problems import title
 from mesh import errors
 
@@ -54,6 +54,8 @@ def _of_edge() -> Iterator[Reason]:
     for status, (code, name) in REFUSALS.items():
         words = MESSAGES.get(status, "")
         yield Reason(name, status, code, EDGE, title(name) if "%" in words else words or title(name))
+    reason, words = REVOKED
+    yield Reason(reason, 401, "UNAUTHENTICATED", EDGE, words)
 
 
 def _of_code() -> Iterator[Reason]:

@@ -101,7 +101,9 @@ def test_a_session_is_refreshed_seen_and_ended(shop: Shop) -> None:
     other = log_in(shop, email).json()
     assert client.http.delete(f"/api/v1/account/sessions/{other['sessionId']}").is_success
     refused(ask(shop.stranger, "auth/refresh", refreshToken=other["refreshToken"]), 401, "SESSION_ENDED")
-    refused(ask(shop.client(other["accessToken"]), "account/sessions:revokeAll"), 401, "SESSION_ENDED")
+    late = ask(shop.client(other["accessToken"]), "account/sessions:revokeAll")
+    # Auth looks by itself; the edge is told within seconds.
+    assert (late.status_code, reason_of(late) in {"SESSION_ENDED", "TOKEN_REVOKED"}) == (401, True)
     assert ask(shop.stranger, "auth/logout", refreshToken=refreshed["refreshToken"]).is_success
     refused(ask(shop.stranger, "auth/refresh", refreshToken=refreshed["refreshToken"]), 401, "SESSION_ENDED")
 

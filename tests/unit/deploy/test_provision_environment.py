@@ -66,12 +66,13 @@ def test_a_service_knows_every_replica_of_the_control_plane(tmp_path: Path) -> N
 
 
 def test_what_keeps_the_edges_identity_can_do_nothing_else(tmp_path: Path) -> None:
-    """It has the edge's token, a port for its metrics that is nobody else's, and no way to any data."""
+    """It has the edge's token, a port for its metrics that is nobody else's, Envoy's file, and no way to any data."""
     runtime = runtime_in(tmp_path)
     kept = secrets_of(runtime)
     settings = settings_of(runtime, kept, EDGE)
     assert (settings["CONSUL_TOKEN"], settings["METRICS_PORT"]) == (kept.consul_tokens[EDGE], 9903)
-    assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP", "CONTROL_PLANE"} & settings.keys()
+    assert settings["REVOKED_TOKENS"] == runtime.data(EDGE) / "kept" / "revoked.json"
+    assert not {"DATABASE_URL", "KAFKA_BOOTSTRAP"} & settings.keys()
 
 
 def test_everybody_has_an_identity_of_their_own_and_knows_who_signs_it(tmp_path: Path) -> None:
