@@ -11,9 +11,10 @@ from deploy.native import connect_api, policy, provision, status
 from deploy.native.doctor import lag
 from deploy.native.doctor.finding import Finding
 from deploy.native.errors import StackError
-from deploy.native.provision import connect, kafka_clients, postgres
+from deploy.native.provision import connect, kafka_access, kafka_clients, postgres
 from deploy.native.provision.consul import client_of
 from deploy.native.runtime import Runtime
+from deploy.native.secrets import OPERATOR
 
 MIB = 1024 * 1024
 # Postgres gives a slot up at 1 GB (max_slot_wal_keep_size); a heartbeat frees it every few seconds.
@@ -96,11 +97,22 @@ def consumers(runtime: Runtime) -> Iterator[Finding]:
     try:
         waiting = lag.by_group(AdminClient({**kafka_clients.as_operator(runtime), "log_level": 2}))
     except KafkaException as error:
-        yield Finding(f"Kafka does not answer: {error}", "make logs s=kafka")
+        yield _broker_that_fails(runtime, error)
         return
     for group, events in sorted(waiting.items()):
         told = f"group {group} has {events} events to go"
         yield Finding(told) if events < MANY_EVENTS else Finding(told, "is its service well? make status")
+
+
+def _broker_that_fails(runtime: Runtime, error: KafkaException) -> Finding:
+    """Tell a broker that is not there from one that does not know us."""
+    try:
+        password = kafka_clients.as_operator(runtime)["sasl.password"]
+        if not kafka_access.may_log_in(runtime, OPERATOR, password):
+            return Finding("Kafka refuses the operator's password", "make up sets the passwords of all again")
+    except KafkaException:
+        pass
+    return Finding(f"Kafka does not answer: {error}", "make logs s=kafka")
 
 
 def policies(runtime: Runtime) -> Iterator[Finding]:

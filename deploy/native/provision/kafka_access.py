@@ -1,8 +1,9 @@
 """Kafka's users and what each may do: the least that its work needs, as the topology says. All else is denied.
 
-A user or a right that the topology no longer says is taken away.
+A right that the topology no longer says is taken away, and its user locked out.
 """
 
+import secrets as randomness
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -19,7 +20,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # it does not 
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialAlteration,
-    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 
@@ -33,6 +33,10 @@ from deploy.native.secrets import CONNECT, OPERATOR
 REQUEST_TIMEOUT_S = 10
 LOGIN_ATTEMPTS = 20
 ITERATIONS = 4096
+# No user is ever removed. Of a log in which one was, Kafka 4.3.1 may read that there are no users at all, and refuse
+# everybody from its next start on (ScramDelta.apply, if the one who was removed comes first in a hash map). Whoever is
+# locked out has a password that nobody knows, and is told from the others by this number.
+LOCKED_OUT_ITERATIONS = 8192
 PRINCIPAL = "User:"
 INTERNAL_TOPICS = "_connect-"
 HEARTBEATS = "__debezium-heartbeat."
@@ -59,12 +63,12 @@ def access(runtime: Runtime) -> str:
     kept = secrets.ensure(runtime.root, runtime.topology.services, runtime.topology.consumers)
     wanted = set(rights(runtime.topology))
     passwords = {user: kept.kafka_passwords[user] for user in sorted({right.user for right in wanted})}
-    known = wait_for("Kafka", lambda: _users(admin), errors=(KafkaException,))
+    known = wait_for("Kafka", lambda: _let_in(admin), errors=(KafkaException,))
     changes = set_rights(admin, wanted, _rights(admin))
     stale = [user for user in passwords if user not in known] + _outdated(runtime, passwords, known)
     set_passwords(admin, {user: passwords[user] for user in stale})
     changes += [f"user {user} {'changed' if user in known else 'created'}" for user in stale]
-    changes += remove_users(admin, known - passwords.keys())
+    changes += lock_out(admin, known - passwords.keys())
     return summary("access", changes + kafka_clients.write_properties(runtime))
 
 
@@ -110,11 +114,11 @@ def set_rights(admin: AdminClient, wanted: set[Right], found: set[Right]) -> lis
     return [f"{count} rights {what}" for what, count in told.items() if count]
 
 
-def set_passwords(admin: AdminClient, passwords: Mapping[str, str]) -> None:
+def set_passwords(admin: AdminClient, passwords: Mapping[str, str], *, iterations: int = ITERATIONS) -> None:
     """Create users, or give them other passwords; the broker gets a verifier only."""
     if not passwords:
         return
-    how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
+    how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, iterations)
     asked: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(user, how, password.encode()) for user, password in passwords.items()
     ]
@@ -122,15 +126,10 @@ def set_passwords(admin: AdminClient, passwords: Mapping[str, str]) -> None:
         done.result(REQUEST_TIMEOUT_S)
 
 
-def remove_users(admin: AdminClient, users: set[str]) -> list[str]:
+def lock_out(admin: AdminClient, users: set[str]) -> list[str]:
     """Let nobody log in as one of them."""
-    if users:
-        asked: list[UserScramCredentialAlteration] = [
-            UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512) for user in users
-        ]
-        for done in admin.alter_user_scram_credentials(asked).values():
-            done.result(REQUEST_TIMEOUT_S)
-    return [f"user {user} removed" for user in sorted(users)]
+    set_passwords(admin, {user: randomness.token_hex(32) for user in users}, iterations=LOCKED_OUT_ITERATIONS)
+    return [f"user {user} locked out" for user in sorted(users)]
 
 
 def _groups(user: str) -> Iterator[Right]:
@@ -138,20 +137,23 @@ def _groups(user: str) -> Iterator[Right]:
     yield Right(user, GROUP, f"{user}-", PREFIXED, READ)
 
 
-def _users(admin: AdminClient) -> set[str]:
+def _let_in(admin: AdminClient) -> set[str]:
+    """Name the users who have a password that somebody may know."""
     asked = admin.describe_user_scram_credentials(request_timeout=REQUEST_TIMEOUT_S)
-    return set(asked.result(REQUEST_TIMEOUT_S))  # type: ignore[union-attr]  # one answer, as nobody is named
+    told = asked.result(REQUEST_TIMEOUT_S)  # type: ignore[union-attr]  # one answer, as nobody is named
+    iterations = {user: {each.iterations for each in found.scram_credential_infos} for user, found in told.items()}
+    return {user for user, found in iterations.items() if found != {LOCKED_OUT_ITERATIONS}}
 
 
 def _outdated(runtime: Runtime, passwords: Mapping[str, str], known: set[str]) -> list[str]:
     """Find the users that the broker knows by another password. It doesn't tell one, so each has to try."""
     tried = [user for user in passwords if user in known]
     with ThreadPoolExecutor() as pool:
-        good = pool.map(lambda user: _may_log_in(runtime, user, passwords[user]), tried)
+        good = pool.map(lambda user: may_log_in(runtime, user, passwords[user]), tried)
         return [user for user, well in zip(tried, good, strict=True) if not well]
 
 
-def _may_log_in(runtime: Runtime, user: str, password: str) -> bool:
+def may_log_in(runtime: Runtime, user: str, password: str) -> bool:
     """Tell whether the broker takes the password. Raises KafkaException when it says nothing at all."""
     refusals: list[KafkaError] = []
     told: dict[str, Any] = {"log_level": 0, "error_cb": refusals.append}

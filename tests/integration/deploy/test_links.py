@@ -140,7 +140,7 @@ def test_connect_writes_events_and_reads_none(stack: Runtime) -> None:
 
 @pytest.fixture
 def analytics(stack: Runtime) -> Iterator[dict[str, str]]:
-    """Admit a consumer of another team, as `make up` does for a line in the topology, and remove it again."""
+    """Admit a consumer of another team, as `make up` does for a line in the topology, and lock it out again."""
     user, password = f"team-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
     admin = AdminClient({**kafka_clients.as_provisioning(stack)})
     rights = set(kafka_access.consumer_rights(user, [SOLD]))
@@ -148,7 +148,7 @@ def analytics(stack: Runtime) -> Iterator[dict[str, str]]:
     kafka_access.set_rights(admin, rights, set())
     yield kafka_clients.with_password(stack, user, password)
     kafka_access.set_rights(admin, set(), rights)
-    kafka_access.remove_users(admin, {user})
+    kafka_access.lock_out(admin, {user})
 
 
 def test_another_team_reads_what_it_is_let_in_for(analytics: dict[str, str]) -> None:
@@ -160,12 +160,14 @@ def test_another_team_reads_what_it_is_let_in_for(analytics: dict[str, str]) -> 
 
 
 def test_what_the_topology_does_not_say_is_taken_away(stack: Runtime) -> None:
-    """A user made by hand is gone after the next `make up`, which then has nothing left to do."""
+    """A user made by hand gets in nowhere after the next `make up`, which then has nothing left to do."""
     admin = AdminClient({**kafka_clients.as_provisioning(stack)})
     user = f"team-{uuid.uuid4().hex[:8]}"
     kafka_access.set_passwords(admin, {user: "known"})
     kafka_access.set_rights(admin, set(kafka_access.consumer_rights(user, ["order-events"])), set())
-    assert f"user {user} removed" in kafka_access.access(stack)
+    assert kafka_access.may_log_in(stack, user, "known")
+    assert f"user {user} locked out" in kafka_access.access(stack)
+    assert not kafka_access.may_log_in(stack, user, "known")
     assert kafka_access.access(stack) == "access: unchanged"
 
 

@@ -1,14 +1,19 @@
 """The broker or the database away: a consumer waits, and goes on with nothing lost and nothing doubled."""
 
 import asyncio
+import functools
+import itertools
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from deploy.native import secrets
+from deploy.native.processes import wait_until
+from deploy.native.provision import kafka_access, kafka_clients
 from deploy.native.provision.connect import connectors
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
@@ -54,6 +59,27 @@ async def test_a_broker_that_is_killed_is_waited_for(
         await eventually(ledger.effects, ALL | {"late": [1, 2, 3]}, within_s=RECOVERY_S)
         sent = EACH * len(KEYS) + 3
         await eventually(lambda: asyncio.to_thread(broker.committed, topic, topic), sent, within_s=RECOVERY_S)
+
+
+def test_a_broker_that_is_started_again_knows_its_users(stack: Runtime, broker: Broker, supervisor: Supervisor) -> None:
+    """Also when the one who comes first in Java's hash maps was locked out: had it been removed, Kafka knew nobody."""
+    admin = AdminClient({**kafka_clients.as_provisioning(stack)})
+    user = next(name for name in map("team-{}".format, itertools.count()) if not bucket(name))
+    kafka_access.set_passwords(admin, {user: "known"})
+    kafka_access.lock_out(admin, {user})
+    before = supervisor.state("kafka").pid
+    os.kill(before, signal.SIGKILL)
+    assert wait_until(lambda: supervisor.state("kafka").pid not in {0, before}, RECOVERY_S)
+    assert broker.ends("order-events")
+    for known in ("operator", "connect", "notification"):
+        assert kafka_access.may_log_in(stack, known, kafka_clients.as_user(stack, known)["sasl.password"])
+    assert not kafka_access.may_log_in(stack, user, "known")
+
+
+def bucket(name: str) -> int:
+    """Where Java's hash maps of up to 64 places keep a name."""
+    code = functools.reduce(lambda code, letter: (31 * code + ord(letter)) % 2**32, name, 0)
+    return (code ^ code >> 16) % 64
 
 
 async def test_a_consumer_can_be_stopped_while_the_broker_is_away(
