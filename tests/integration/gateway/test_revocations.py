@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -35,7 +36,7 @@ def nothing_stays_revoked(edge: Edge) -> Iterator[None]:
     write(edge.options.files.revoked, Revoked())
 
 
-def claims() -> dict[str, str]:
+def claims() -> dict[str, Any]:
     """Make the ids of a token that nobody else has."""
     return {claim: str(uuid.uuid4()) for claim in KINDS}
 
