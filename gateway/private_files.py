@@ -8,11 +8,11 @@ PRIVATE_FILE = 0o600
 
 def replace(file: Path, text: str) -> bool:
     """Put a file in place, or leave it when it says the same; tell whether it changed."""
-    if file.exists() and file.read_text(encoding="utf-8") == text:
+    if file.exists() and file.read_bytes() == text.encode():
         return False
     fresh = file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=PRIVATE_FILE)
-    fresh.write_text(text, encoding="utf-8")
+    fresh.write_bytes(text.encode())
     fresh.replace(file)
     return True

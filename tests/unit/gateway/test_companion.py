@@ -7,7 +7,6 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway.companion import SERVICE, Revocations
-from gateway.private_files import replace
 from gateway.revocations import LIMIT, Revoked, write
 from mesh import errors
 from mesh.contract import Access, AccessKind, Contract
@@ -46,6 +45,11 @@ def file(tmp_path: Path) -> Path:
 def metric(name: str, **labels: str) -> float:
     """Read a metric of this process."""
     return REGISTRY.get_sample_value(f"ordermesh_edge_revocations{name}", labels) or 0.0
+
+
+def overwrite(file: Path, content: bytes) -> None:
+    """Turn a file into something else."""
+    file.write_bytes(content)
 
 
 def inode(file: Path) -> int:
@@ -98,11 +102,12 @@ async def test_while_auth_is_away_what_was_known_holds(file: Path) -> None:
     assert says(file, Revoked())
 
 
-async def test_a_file_that_somebody_broke_is_mended(file: Path) -> None:
+@pytest.mark.parametrize("broken", [b"garbage", b"", b"\xff\x00"])
+async def test_a_file_that_somebody_broke_is_mended(file: Path, broken: bytes) -> None:
     """At the next look, though nothing changed."""
     revocations = Revocations(Auth(SOME), file)
     await revocations.look()
-    replace(file, "garbage")
+    overwrite(file, broken)
     await revocations.look()
     assert says(file, Revoked(frozenset({"t"}), frozenset({"s", "s2"}), frozenset({"u"})))
 
