@@ -1,13 +1,19 @@
 """The edge's own refusals in the one error shape of the system (problems.py).
 
 Services send a google.rpc.Status, which the transcoder turns into JSON and problems.lua into the same shape. A client
-of gRPC or gRPC-Web gets a gRPC status, which Envoy makes by itself, so these bodies are kept away from it.
+of gRPC or gRPC-Web gets a gRPC status, which Envoy makes by itself, so these bodies are kept away from it; where the
+words are known beforehand, it has the reason in its details, as that of a service has.
 """
 
-from google.rpc import code_pb2
+import base64
+
+from google.protobuf.any_pb2 import Any
+from google.rpc import code_pb2, error_details_pb2
+from google.rpc.status_pb2 import Status
 
 from gateway.envoy import Json, extension, header
 from gateway.problems import MEDIA_TYPE, members
+from mesh.status import DETAILS_KEY
 
 DOMAIN = "edge.ordermesh"
 TOKEN_FILTER = "envoy.filters.http.jwt_authn"  # noqa: S105 - the name of a filter
@@ -15,11 +21,15 @@ NAME_FILTER = "envoy.filters.http.lua.names"
 REVOKED_POLICY = "revoked"
 TOKEN_FAILURE = "failure"  # noqa: S105 - the name of a field
 
-# Envoy's words for what is wrong with a token -> the status they deserve, and better words. A token meant for others is
-# no token at all (RFC 6750, section 3.1), and that auth has not told its keys yet is not the client's fault.
+# Envoy's words for what is wrong with a token, and the status it has for that -> the status they deserve, and better
+# words. A token meant for others is no token at all (RFC 6750, section 3.1), and that auth has not told its keys yet is
+# not the client's fault.
 CORRECTED = {
-    "Audiences in Jwt are not allowed": (401, "the token is meant for another audience"),
-    "Jwks remote fetch is failed": (503, "tokens cannot be checked yet; try again"),
+    ("Jwt is missing", 401): (401, "this call needs a token; see /docs"),
+    ("Jwt is expired", 401): (401, "the token has expired; get another with the refresh token"),
+    ("Jwt verification fails", 401): (401, "the token was not signed by any of our keys"),
+    ("Audiences in Jwt are not allowed", 403): (401, "the token is meant for another audience"),
+    ("Jwks remote fetch is failed", 401): (503, "tokens cannot be checked yet; try again"),
 }
 
 # What was taken back before its end (revocations.py): reason, words, and what RFC 6750, section 3, has for it.
@@ -70,7 +80,7 @@ RETRY_AFTER = {502: "1", 503: "1"}
 
 def local_replies() -> Json:
     """Build the `local_reply_config` of a listener. The first mapper that fits decides."""
-    corrections = [mapper for message in CORRECTED for mapper in _correction(message)]
+    corrections = [mapper for failure in CORRECTED for mapper in _correction(*failure)]
     in_json, in_words = ([told(status) for status in REFUSALS] for told in (_mapper, _in_words))
     return {"mappers": [*corrections, *_revoked(), _wrong_field(), *in_json, *in_words, _any_other()]}
 
@@ -86,21 +96,32 @@ def _mapper(status: int) -> Json:
 
 def _in_words(status: int) -> Json:
     """Tell clients of gRPC the same code and sentence. Envoy's own code for 504 would be UNAVAILABLE: try again."""
-    code, _ = REFUSALS[status]
-    told = {"filter": _status("EQ", status), "body_format_override": _text(MESSAGES.get(status, OWN_WORDS))}
-    return told if status == UNKNOWN_METHOD else told | {"headers_to_add": [_grpc_status(code)]}
+    code, reason = ("UNIMPLEMENTED", "ROUTE_NOT_FOUND") if status == UNKNOWN_METHOD else REFUSALS[status]
+    words = MESSAGES.get(status, OWN_WORDS)
+    return {
+        "filter": _status("EQ", status),
+        "body_format_override": _text(words),
+        "headers_to_add": [_grpc_status(code), *_grpc_details(code, reason, words)],
+    }
 
 
-def _correction(failure: str) -> tuple[Json, Json]:
+def _correction(failure: str, came: int) -> tuple[Json, Json]:
     """Give a failure of the token check another status; over gRPC, where the body is the message, in words alone."""
-    status, message = CORRECTED[failure]
+    status, message = CORRECTED[failure, came]
+    # The filter notes what is missing also where nothing is needed, and another one may have refused the call.
+    failed = (_token_failed(failure), _status("EQ", came))
     return (
         {
-            "filter": _all_of(_token_failed(failure), _not_grpc()),
+            "filter": _all_of(*failed, _not_grpc()),
             "status_code": status,
             "body_format_override": _body(status, message),
         },
-        {"filter": _token_failed(failure), "status_code": status, "body_format_override": _text(message)},
+        {
+            "filter": _all_of(*failed),
+            "status_code": status,
+            "body_format_override": _text(message),
+            "headers_to_add": _grpc_details(*REFUSALS[status], message),
+        },
     )
 
 
@@ -108,11 +129,21 @@ def _revoked() -> tuple[Json, Json]:
     """Tell a token that is refused by its table from one without the permission: the filter of both says 403."""
     reason, message = REVOKED
     status = 401
-    refused = {"status_code": status, "headers_to_add": [header("www-authenticate", CHALLENGE)]}
-    body = _json(REFUSALS[status][0], reason, status, message)
+    code, _ = REFUSALS[status]
+    challenge = header("www-authenticate", CHALLENGE)
     return (
-        {"filter": _all_of(_denied_by(REVOKED_POLICY), _not_grpc()), "body_format_override": body, **refused},
-        {"filter": _denied_by(REVOKED_POLICY), "body_format_override": _text(message), **refused},
+        {
+            "filter": _all_of(_denied_by(REVOKED_POLICY), _not_grpc()),
+            "status_code": status,
+            "body_format_override": _json(code, reason, status, message),
+            "headers_to_add": [challenge],
+        },
+        {
+            "filter": _denied_by(REVOKED_POLICY),
+            "status_code": status,
+            "body_format_override": _text(message),
+            "headers_to_add": [challenge, *_grpc_details(code, reason, message)],
+        },
     )
 
 
@@ -160,6 +191,16 @@ def _text(message: str) -> Json:
 
 def _grpc_status(code: str) -> Json:
     return header("grpc-status", str(code_pb2.Code.Value(code)))
+
+
+def _grpc_details(code: str, reason: str, message: str) -> list[Json]:
+    """Say the reason as services do. Whoever reads it takes it for a fault if the message differs from the call's."""
+    if "%" in message:
+        return []
+    detail = Any()
+    detail.Pack(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))
+    status = Status(code=code_pb2.Code.Value(code), message=message, details=[detail])
+    return [header(DETAILS_KEY, base64.b64encode(status.SerializeToString(deterministic=True)).decode().rstrip("="))]
 
 
 def _all_of(*filters: Json) -> Json:

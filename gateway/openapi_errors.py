@@ -60,7 +60,7 @@ STATUSES: dict[int, tuple[str, str, str, str]] = {
     ),
     401: (
         "There is no token, or none that holds.",
-        "UNAUTHENTICATED", "TOKEN_MISSING_OR_INVALID", "Jwt is missing",
+        "UNAUTHENTICATED", "TOKEN_MISSING_OR_INVALID", "this call needs a token; see /docs",
     ),
     403: (
         "The token does not hold the permission.",

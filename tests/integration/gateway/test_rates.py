@@ -7,6 +7,7 @@ import grpc
 import httpx
 import pytest
 
+from mesh.status import error_from
 from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
 from tests.integration.gateway import http3
 from tests.integration.gateway.installation import STRICT_RATE, USER_RATE, Edge
@@ -56,6 +57,7 @@ async def test_rest_and_grpc_share_the_allowance(edge: Edge, http: httpx.AsyncCl
             )
 
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert error_from(refused.value).reason == "RATE_LIMITED"
 
 
 async def test_a_reply_tells_what_is_left(http: httpx.AsyncClient) -> None:

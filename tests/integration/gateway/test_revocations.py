@@ -13,6 +13,7 @@ import pytest
 from deploy.native import components
 from gateway import private_files
 from gateway.revocations import Revoked, write
+from mesh.status import error_from
 from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
 from tests.integration.gateway.installation import Edge, envoy, install
 from tests.integration.gateway.test_rest import reason
@@ -108,6 +109,7 @@ async def test_over_grpc_it_is_unauthenticated(edge: Edge, http: httpx.AsyncClie
             )
     assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
     assert "revoked" in (refusal.value.details() or "")
+    assert error_from(refusal.value).reason == "TOKEN_REVOKED"
 
 
 async def test_it_is_refused_before_its_permissions_are_looked_at(edge: Edge, http: httpx.AsyncClient) -> None:

@@ -7,9 +7,11 @@ import time
 import grpc
 import httpx
 import pytest
+from google.rpc.status_pb2 import Status
 from joserfc.jwk import OKPKey
 
 from gateway.errors import MESSAGES
+from mesh.status import DETAILS_KEY, error_from
 from ordermesh.order.v1 import order_service_pb2, order_service_pb2_grpc
 from tests.integration.gateway.installation import Edge
 from tests.integration.gateway.test_rest import reason
@@ -18,6 +20,13 @@ from tests.integration.gateway.tokens import bearer, token, unsigned
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 READ = "orders.read"
+
+
+def metadata(value: str) -> tuple[tuple[str, str], ...]:
+    """Send a token over gRPC."""
+    return tuple(bearer(value).items())
+
+
 LONG_AGO = int(time.time()) - 3600
 BAD_TOKENS = {
     "expired": token(READ, exp=LONG_AGO),
@@ -81,32 +90,37 @@ async def test_credentials_of_another_kind_stay_at_the_edge(edge: Edge, http: ht
 
 
 @pytest.mark.parametrize(
-    ("metadata", "code"),
+    ("credentials", "code", "why"),
     [
-        ((), grpc.StatusCode.UNAUTHENTICATED),
-        ((("authorization", f"Bearer {token(READ, aud='others')}"),), grpc.StatusCode.UNAUTHENTICATED),
-        ((("authorization", f"Bearer {token('orders.create')}"),), grpc.StatusCode.PERMISSION_DENIED),
+        ((), grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING_OR_INVALID"),
+        (metadata(BAD_TOKENS["for others"]), grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING_OR_INVALID"),
+        (metadata(BAD_TOKENS["expired"]), grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING_OR_INVALID"),
+        (metadata(BAD_TOKENS["of another key"]), grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING_OR_INVALID"),
+        (metadata(token("orders.create")), grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING"),
     ],
+    ids=["none", "for others", "expired", "of another key", "without the permission"],
 )
 async def test_a_grpc_client_gets_a_grpc_status(
-    edge: Edge, metadata: tuple[tuple[str, str], ...], code: grpc.StatusCode
+    edge: Edge, credentials: tuple[tuple[str, str], ...], code: grpc.StatusCode, why: str
 ) -> None:
-    """In words, without JSON in it."""
+    """In words, without JSON in it, and with the reason in its details, as from a service."""
     async with grpc.aio.insecure_channel(edge.target) as channel:
         stub = order_service_pb2_grpc.OrderServiceStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await stub.GetOrder(order_service_pb2.GetOrderRequest(id="1"), metadata=metadata, timeout=5)
+            await stub.GetOrder(order_service_pb2.GetOrderRequest(id="1"), metadata=credentials, timeout=5)
 
     assert refused.value.code() is code
     assert "{" not in (refused.value.details() or "")
+    assert error_from(refused.value).reason == why
+    told = Status.FromString(dict(refused.value.trailing_metadata())[DETAILS_KEY])
+    assert (told.code, told.message) == (code.value[0], refused.value.details())
 
 
 async def test_a_grpc_client_is_told_what_is_wrong_in_our_words(edge: Edge) -> None:
     """The same sentence as over REST."""
     async with grpc.aio.insecure_channel(edge.target) as channel:
         stub = order_service_pb2_grpc.OrderServiceStub(channel)
-        metadata = (("authorization", f"Bearer {token()}"),)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await stub.GetOrder(order_service_pb2.GetOrderRequest(id="1"), metadata=metadata, timeout=5)
+            await stub.GetOrder(order_service_pb2.GetOrderRequest(id="1"), metadata=metadata(token()), timeout=5)
 
     assert refused.value.details() == MESSAGES[403]

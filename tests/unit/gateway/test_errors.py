@@ -1,5 +1,6 @@
 """Every refusal of the edge is a google.rpc.Status, for those who read JSON."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ from google.protobuf import json_format
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from gateway.envoy import Json
-from gateway.errors import CORRECTED, DOMAIN, REFUSALS, local_replies
+from gateway.errors import CORRECTED, DOMAIN, REFUSALS, UNKNOWN_METHOD, local_replies
+from mesh.status import DETAILS_KEY
 
 # The codes and HTTP statuses of google/rpc/code.proto.
 HTTP_STATUS = {
@@ -64,20 +66,31 @@ def test_a_refusal_is_a_status_with_details(body: dict[str, Any]) -> None:
     assert body["content_type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("status", set(REFUSALS) - {404})
+@pytest.mark.parametrize("status", REFUSALS)
 def test_grpc_has_the_same_codes(status: int) -> None:
     """Envoy's own are coarser: a deadline that has passed would be UNAVAILABLE, which invites to try again."""
-    last = [each for each in mappers() if each["filter"] == for_status(status)]
+    (words,) = [each for each in mappers() if each["filter"] == for_status(status)]
+    code = "UNIMPLEMENTED" if status == UNKNOWN_METHOD else REFUSALS[status][0]
 
-    (added,) = last[0]["headers_to_add"]
-    assert added["header"] == {"key": "grpc-status", "value": str(code_pb2.Code.Value(REFUSALS[status][0]))}
+    assert said(words)["grpc-status"] == str(code_pb2.Code.Value(code))
 
 
-def test_over_grpc_a_method_that_is_not_there_is_unimplemented() -> None:
-    """As gRPC has it; Envoy says so by itself."""
-    (words,) = [each for each in mappers() if each["filter"] == for_status(404)]
+@pytest.mark.parametrize("status", REFUSALS)
+def test_grpc_is_told_the_reason_in_details_where_the_words_are_known(status: int) -> None:
+    """The words have to be the call's own: libraries take other ones for a fault."""
+    (words,) = [each for each in mappers() if each["filter"] == for_status(status)]
+    text = words["body_format_override"]["text_format_source"]["inline_string"]
+    details = said(words).get(DETAILS_KEY)
 
-    assert "headers_to_add" not in words
+    assert (details is None) == ("%" in text)
+    if details is not None:
+        told = status_pb2.Status.FromString(base64.b64decode(details + "=" * (-len(details) % 4)))
+        assert (told.message, str(told.code)) == (text, said(words)["grpc-status"])
+
+
+def said(mapper: Json) -> dict[str, str]:
+    """The headers that a mapper adds."""
+    return {each["header"]["key"]: each["header"]["value"] for each in mapper["headers_to_add"]}
 
 
 def test_every_status_is_spoken_for() -> None:
