@@ -13,10 +13,13 @@ UNSEEN = ("connect-failure", "refused-stream")
 UNKNOWN = ("reset-before-request", "reset", "unavailable")
 
 PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+PREVIOUS_PRIORITIES = "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
+# So many tries stay in the edge's own zone. A zone that is gone is known to be only some seconds later.
+TRIES_IN_A_ZONE = 2
 
 
 def retry_policy(idempotency: Idempotency, settings: Retries) -> Json:
-    """Build a route's policy. Another instance is tried first, as far as there is one."""
+    """Build a route's policy. Another instance is tried first, as far as there is one, then one of another zone."""
     reasons = UNSEEN if idempotency is Idempotency.ONCE else (*UNSEEN, *UNKNOWN)
     return {
         "retry_on": ",".join(reasons),
@@ -30,4 +33,8 @@ def retry_policy(idempotency: Idempotency, settings: Retries) -> Json:
         ],
         # Each is cheap, and the least busy of few instances is often the one that just failed.
         "host_selection_retry_max_attempts": 10,
+        "retry_priority": {
+            "name": "envoy.retry_priorities.previous_priorities",
+            "typed_config": typed(PREVIOUS_PRIORITIES, update_frequency=TRIES_IN_A_ZONE),
+        },
     }
