@@ -99,6 +99,13 @@ def test_only_what_may_happen_twice_is_tried_again(routes: list[Json], method: M
         assert bool(reasons & set(UNKNOWN)) is (method.idempotency is not Idempotency.ONCE)
 
 
+def test_tries_are_enough_to_leave_a_zone_that_is_gone(routes: list[Json]) -> None:
+    """The next zone is asked after so many tries in one."""
+    policies = [route["route"]["retry_policy"] for method in OUTSIDE for route in of(routes, method)]
+    in_a_zone = {each["retry_priority"]["typed_config"]["update_frequency"] for each in policies}
+    assert max(in_a_zone) <= min(each["num_retries"] for each in policies)
+
+
 @each_outside
 def test_a_method_asks_for_what_its_contract_asks(routes: list[Json], method: MethodPolicy) -> None:
     """A public one takes all without a token, any other one a token with the one permission."""
