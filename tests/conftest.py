@@ -2,12 +2,17 @@
 
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
 
 from deploy.native.runtime import Runtime
 from tests import stack as stacks
 
 AILMENTS = pytest.StashKey[list[str]]()
+
+# The same examples each time, and none that fails because the machine paused. `--hypothesis-profile=default` makes up
+# others.
+hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

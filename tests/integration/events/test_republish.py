@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
-from psycopg.errors import ObjectInUse
 
 from deploy.native import connect_api
 from deploy.native.audit import published
@@ -22,28 +21,36 @@ from tests.stack import CHECKOUT, environment
 
 SERVICE = "product"
 PATIENCE_S = 60.0
+SLOT = "SELECT active FROM pg_replication_slots WHERE slot_name = %s"
 
 
 @contextmanager
 def unread(stack: Runtime) -> Iterator[None]:
-    """Have nobody read the slot for a while."""
+    """Have nobody read the slot for a while, with nothing in it."""
+    eventually(lambda: not published.compare(stack, SERVICE).missing, within_s=PATIENCE_S)
     with connect_api.client(stack) as connect:
         path = f"/connectors/{quote(CONNECTOR)}"
         connect.put(f"{path}/stop").raise_for_status()
         try:
+            # Connect says so before it has stopped.
+            eventually(lambda: not is_read(stack), within_s=PATIENCE_S)
             yield
         finally:
             connect.put(f"{path}/resume").raise_for_status()
 
 
-def drop_slot(stack: Runtime) -> bool:
-    """Drop it, once its reader is gone."""
+def is_read(stack: Runtime) -> bool:
+    """Tell whether Debezium is at the slot."""
     with postgres.connect(stack, stack.topology.services[SERVICE].database) as session:
-        try:
-            session.execute("SELECT pg_drop_replication_slot(%s)", [postgres.slot_name(SERVICE)])
-        except ObjectInUse:
-            return False
-    return True
+        found = session.execute(SLOT, [postgres.slot_name(SERVICE)]).fetchone()
+    assert found
+    return bool(found[0])
+
+
+def drop_slot(stack: Runtime) -> None:
+    """Lose what it kept."""
+    with postgres.connect(stack, stack.topology.services[SERVICE].database) as session:
+        session.execute("SELECT pg_drop_replication_slot(%s)", [postgres.slot_name(SERVICE)])
 
 
 def make_republish() -> str:
@@ -59,7 +66,7 @@ def test_what_a_lost_slot_kept_is_published_after_all(stack: Runtime, broker: Br
     begin = broker.ends(EVENTS)
     with unread(stack):
         lost = append(stack)
-        eventually(lambda: drop_slot(stack), within_s=PATIENCE_S)
+        drop_slot(stack)
         (event_id,) = published.compare(stack, SERVICE).missing
         with pytest.raises(StackError, match="make up makes one"):
             republish(stack, SERVICE, [event_id])
