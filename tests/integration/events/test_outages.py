@@ -12,12 +12,12 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from deploy.native import secrets
-from deploy.native.processes import wait_until
 from deploy.native.provision import kafka_access, kafka_clients
 from deploy.native.provision.connect import connectors
 from deploy.native.runtime import Runtime
 from deploy.native.supervisor import Supervisor
 from services.common.database import Database
+from tests.e2e.accidents import kill
 from tests.integration.events.broker import Broker
 from tests.integration.events.conftest import PARTITIONS
 from tests.integration.events.consume import consumer_process
@@ -61,15 +61,13 @@ async def test_a_broker_that_is_killed_is_waited_for(
         await eventually(lambda: asyncio.to_thread(broker.committed, topic, topic), sent, within_s=RECOVERY_S)
 
 
-def test_a_broker_that_is_started_again_knows_its_users(stack: Runtime, broker: Broker, supervisor: Supervisor) -> None:
+def test_a_broker_that_is_started_again_knows_its_users(stack: Runtime, broker: Broker) -> None:
     """Also when the one who comes first in Java's hash maps was locked out: had it been removed, Kafka knew nobody."""
     admin = AdminClient({**kafka_clients.as_provisioning(stack)})
     user = next(name for name in map("team-{}".format, itertools.count()) if not bucket(name))
     kafka_access.set_passwords(admin, {user: "known"})
     kafka_access.lock_out(admin, {user})
-    before = supervisor.state("kafka").pid
-    os.kill(before, signal.SIGKILL)
-    assert wait_until(lambda: supervisor.state("kafka").pid not in {0, before}, RECOVERY_S)
+    kill(stack, "kafka")
     assert broker.ends("order-events")
     for known in ("operator", "connect", "notification"):
         assert kafka_access.may_log_in(stack, known, kafka_clients.as_user(stack, known)["sasl.password"])
