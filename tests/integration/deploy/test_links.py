@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient
 
 from deploy.native import certificates, connect_api, secrets
+from deploy.native.doctor import running
 from deploy.native.provision import kafka_access, kafka_clients, postgres
 from deploy.native.runtime import Runtime
 from deploy.native.secrets import app_role
@@ -172,8 +173,10 @@ def test_what_the_topology_does_not_say_is_taken_away(stack: Runtime) -> None:
 
 
 def test_a_password_that_changed_is_set_again(stack: Runtime) -> None:
-    """Whatever Kafka was told before."""
+    """Whatever Kafka was told before; until then the doctor says that it is needed."""
     kafka_access.set_passwords(AdminClient({**kafka_clients.as_provisioning(stack)}), {"operator": "another"})
+    (finding,) = running.consumers(stack)
+    assert (finding.what, "make up" in finding.advice) == ("Kafka refuses the operator's password", True)
     assert kafka_access.access(stack) == "access: user operator changed"
     assert topics_of(kafka_clients.as_operator(stack))
 

@@ -74,6 +74,11 @@ def test_lag_is_what_lies_between_the_commits_and_the_ends() -> None:
     assert lag.behind(places, ends) == 3
 
 
+def test_of_a_topic_that_is_gone_nothing_is_left_to_read() -> None:
+    """Though a group's offsets for it remain for a while."""
+    assert lag.behind({("order-events", 0): 5, ("former-events", 0): 9}, {("order-events", 0): 8}) == 3
+
+
 def test_secrets_that_others_may_read_are_told(runtime: Runtime) -> None:
     """With the command that closes them."""
     secrets.ensure(runtime.root, runtime.topology.services)
