@@ -18,7 +18,6 @@ from gateway.tokens import PAYLOAD
 from mesh.contract import Access, AccessKind
 
 FILTER = "envoy.filters.http.rbac.revoked"
-FILE = "revoked.json"
 # What of a token's claims is looked up, in this order: the token itself, its session, whose it is.
 CLAIMS: Final = ("jti", "sid", "sub")
 # How many ids one file has. 10,000 are 11 logouts in each second of a token's life; docs/adr/0013 has what they cost.
